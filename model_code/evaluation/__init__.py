@@ -1,0 +1,1 @@
+"""Metrics, significance, slices and gates."""

@@ -1,0 +1,1 @@
+"""From a raw click log to canonical events, filtered and split by time."""

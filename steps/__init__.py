@@ -1,0 +1,1 @@
+"""Thin steps: load, call model_code, log metadata, return."""
