@@ -1,0 +1,91 @@
+"""Scoring a part of a prepared log: logits by group, and the table of scored samples."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from model_code.evaluation.scores import SCHEMA, write_scores
+from model_code.groups import UNKNOWN
+from model_code.sequences.batches import ResidentLog, scoring_batches
+from model_code.sequences.data import SequenceData
+
+GROUPS_PER_BATCH = 256
+CHUNK = 1 << 15  # groups described at once
+
+
+def predict(
+    model: nn.Module, data: SequenceData, resident: ResidentLog, part: str, limit: int | None = None
+) -> NDArray[np.float32]:
+    """Logits of a part's groups in evaluation mode, (groups, C); column 0 is the positive.
+
+    Args:
+        model: on the device of ``resident``; its mode is restored.
+        data: the log.
+        resident: the same log on the device.
+        part: "validation" or "test".
+        limit: score a seeded subset of that many groups.
+    """
+    training = model.training
+    model.eval()
+    with torch.inference_mode():
+        batches = scoring_batches(data, resident, part, GROUPS_PER_BATCH, limit)
+        logits = torch.cat([model(group).logits for group in batches])
+    model.train(training)
+    result: NDArray[np.float32] = logits.float().cpu().numpy()
+    return result
+
+
+def labels_like(logits: NDArray[np.float32]) -> NDArray[np.int8]:
+    """Labels of groups: 1 in column 0, else 0."""
+    labels = np.zeros(logits.shape, dtype=np.int8)
+    labels[:, 0] = 1
+    return labels
+
+
+def sigmoid(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Click probabilities."""
+    result: NDArray[np.float32] = torch.from_numpy(logits).sigmoid().numpy()
+    return result
+
+
+def score_part(model: nn.Module, data: SequenceData, resident: ResidentLog, part: str, out: Path) -> int:
+    """Score every group of a part and write the table of samples; returns their number."""
+    logits = predict(model, data, resident, part)
+    starts = range(0, len(logits), CHUNK)
+    return write_scores(out, (_describe(data, part, logits, start) for start in starts))
+
+
+def _describe(data: SequenceData, part: str, logits: NDArray[np.float32], start: int) -> pa.RecordBatch:
+    """The rows of `SCHEMA` for the groups from ``start`` on."""
+    samples, shown = data.parts[part], logits[start : start + CHUNK]
+    if samples.negatives is None:
+        raise ValueError(f"the negatives of part {part!r} are not stored")
+    rows = slice(start, start + len(shown))
+    candidates = np.concatenate([samples.position[rows, None], samples.negatives[rows]], axis=1)
+    item = data.item[candidates]
+    length = samples.history_end[rows] - samples.history_start[rows]
+    slots = np.arange(length.max())
+    history = data.item[np.minimum(samples.history_start[rows, None] + slots, len(data.item) - 1)]
+    seen = (item[:, :, None] == history[:, None, :]) & (slots < length[:, None])[:, None, :]
+    group = np.arange(start, start + len(shown), dtype=np.int64)[:, None]
+    width = shown.shape[1]
+    columns = {
+        "sample_id": group * width + np.arange(width),
+        "group": group,
+        "user": samples.user[rows, None].astype(np.int64),
+        "label": labels_like(shown),
+        "score": sigmoid(shown),
+        "logit": shown,
+        "item_known": item < data.sizes.items,
+        "user_known": data.user[samples.user[rows, None]] != UNKNOWN,
+        "history_length": length[:, None].astype(np.int32),
+        "repeat": seen.any(axis=2),
+    }
+    arrays = [pa.array(np.broadcast_to(columns[name], shown.shape).ravel()) for name in SCHEMA.names]
+    return pa.RecordBatch.from_arrays(arrays, schema=SCHEMA)

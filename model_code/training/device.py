@@ -1,0 +1,24 @@
+"""Which device a run uses."""
+
+from __future__ import annotations
+
+import torch
+
+from model_code.settings import SettingsError
+
+
+def resolve_device(name: str) -> torch.device:
+    """Turn the setting ``training.device`` into a device; "auto" takes a GPU where there is one.
+
+    Raises:
+        SettingsError: for a device that is unknown or not there.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise SettingsError(f"training.device = {name!r}: cannot be used here ({reason})") from None
+    return device

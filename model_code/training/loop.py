@@ -1,0 +1,228 @@
+"""The training loop: Adam, early stopping on validation AUC, resumable at any step."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - torch's own idiom
+from torch import Tensor, nn
+
+from model_code.groups import Group, Output
+from model_code.training import checkpoint as checkpoints
+from model_code.training.checkpoint import TrainingState, Weights
+from model_code.training.interrupt import Interrupts, deferred_interrupts
+from model_code.training.settings import TrainingSettings
+
+REPORT_SECONDS = 0.5  # reading a loss waits for the device, so it is read by the clock, not by the step
+
+
+class TrainingDivergedError(Exception):
+    """The loss is no longer finite; the message says since when and what to change."""
+
+
+class Validation(NamedTuple):
+    """Quality on the validation part."""
+
+    auc: float
+    log_loss: float
+
+
+class Progress(NamedTuple):
+    """What a progress bar shows."""
+
+    epoch: int  # from 0
+    epochs: int
+    batch: int  # batches done in this epoch
+    batches: int
+    samples: int  # samples done in this epoch, by this process
+    seconds: float  # training time they took
+    loss: float  # mean over the epoch so far
+    best_auc: float | None
+
+
+class Pass(NamedTuple):
+    """One pass over the fit part, as the batch source hands it out."""
+
+    batches: int
+    groups: Iterator[Group]
+
+
+def total_loss(model: nn.Module, output: Output) -> tuple[Tensor, dict[str, Tensor]]:
+    """Cross-entropy plus the model's weighted extra losses (Eq. 20), and the parts by name.
+
+    Column 0 of the logits is the positive, the others are negatives.
+    """
+    labels = torch.zeros_like(output.logits)
+    labels[:, 0] = 1
+    cross_entropy = F.binary_cross_entropy_with_logits(output.logits, labels)
+    weights: dict[str, float] = model.loss_weights  # type: ignore[assignment]
+    total = cross_entropy
+    for name, value in output.losses.items():
+        total = total + weights[name] * value
+    return total, {"cross_entropy": cross_entropy, **output.losses}
+
+
+def step_seed(seed: int, step: int) -> int:
+    """Seed of torch's generator at a step: dropout depends on the step alone, so a resumed run repeats it."""
+    return (seed * 0x9E3779B97F4A7C15 + step) % 2**63
+
+
+class Fit:
+    """One run of `fit`: what the loop shares between its parts."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        settings: TrainingSettings,
+        checkpoint: Path,
+        run: str,
+        report: Callable[[Progress], None],
+    ) -> None:
+        self.model, self.settings, self.checkpoint, self.run, self.report = (
+            model, settings, checkpoint, run, report,
+        )  # fmt: skip
+        self.device = next(model.parameters()).device
+        self.optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate, fused=True)
+        self.state = TrainingState()
+        self.best: Weights = {}
+        self.names = ["total", "cross_entropy", *model.loss_weights]  # type: ignore[misc]
+        # Sums over the steps of the pass under way, and the number of steps.
+        self.sums = torch.zeros(len(self.names) + 1, dtype=torch.float64, device=self.device)
+        if checkpoint.exists():
+            self.state, self.best, sums = checkpoints.load(checkpoint, run, model, self.optimizer)
+            self.sums.copy_(sums)
+
+    @property
+    def finished(self) -> bool:
+        """Whether early stopping or the number of epochs has ended the run."""
+        return self.state.stale >= self.settings.patience or self.state.epoch >= self.settings.epochs
+
+    def losses(self) -> dict[str, float]:
+        """Mean losses of the pass so far. Waits for the device.
+
+        Raises:
+            TrainingDivergedError: when one is not finite.
+        """
+        *sums, steps = self.sums.tolist()
+        means = {name: value / max(steps, 1) for name, value in zip(self.names, sums, strict=True)}
+        if not torch.isfinite(self.sums).all():
+            bad = ", ".join(name for name, value in means.items() if not abs(value) < float("inf"))
+            raise TrainingDivergedError(
+                f"the loss ({bad}) is no longer finite in epoch {self.state.epoch + 1}, by step "
+                f"{self.state.step}; lower training.learning_rate (now {self.settings.learning_rate:g})"
+            )
+        return means
+
+    def save(self) -> None:
+        """Write the checkpoint, unless the losses are no longer finite."""
+        self.losses()
+        checkpoints.save(
+            self.checkpoint, self.run, self.state, self.model, self.optimizer, self.best, self.sums
+        )
+
+    def train_step(self, group: Group) -> None:
+        """Forward, backward and one step of Adam; the device is not waited for."""
+        torch.manual_seed(step_seed(self.settings.seed, self.state.step))
+        total, parts = total_loss(self.model, self.model(group))
+        self.optimizer.zero_grad(set_to_none=True)
+        total.backward()
+        self.optimizer.step()
+        with torch.no_grad():
+            self.sums += torch.stack([total, *parts.values(), torch.ones_like(total)]).double()
+        self.state.step += 1
+        self.state.batch += 1
+        self.state.samples += group.candidate_item.numel()
+
+    def run_epoch(self, epoch_pass: Pass, interrupts: Interrupts) -> None:
+        """Train on what is left of a pass; save by the clock and when interrupted.
+
+        Raises:
+            KeyboardInterrupt: after saving, when the user asked to stop.
+        """
+        self.model.train()
+        began = reported = saved = now = time.monotonic()
+        samples_before = self.state.samples
+        for group in epoch_pass.groups:
+            self.train_step(group)
+            now = time.monotonic()
+            if now - reported >= REPORT_SECONDS or self.state.batch == epoch_pass.batches:
+                loss = self.losses()["total"]
+                self.report(
+                    Progress(
+                        self.state.epoch, self.settings.epochs, self.state.batch, epoch_pass.batches,
+                        self.state.samples - samples_before, now - began, loss, self.state.best_auc,
+                    )
+                )  # fmt: skip
+                reported = now
+            if interrupts or now - saved >= self.settings.checkpoint_seconds:
+                self.state.seconds += now - saved
+                self.save()
+                saved = now
+            if interrupts:
+                raise KeyboardInterrupt(f"training stopped; run again to go on from {self.checkpoint}")
+        self.state.seconds += now - saved
+
+    def end_epoch(self, validation: Validation) -> None:
+        """Note a finished pass, keep the weights if they are the best, move on to the next."""
+        state = self.state
+        record: dict[str, Any] = {
+            "epoch": state.epoch + 1,
+            "step": state.step,
+            "samples": state.samples,
+            "seconds": state.seconds,
+            **{f"loss_{name}": value for name, value in self.losses().items()},
+            "validation_auc": validation.auc,
+            "validation_log_loss": validation.log_loss,
+        }
+        state.history.append(record)
+        if state.best_auc is None or validation.auc > state.best_auc:
+            state.best_auc, state.stale = validation.auc, 0
+            self.best = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
+        else:
+            state.stale += 1
+        state.epoch, state.batch = state.epoch + 1, 0
+        self.sums.zero_()
+        self.save()
+
+
+def fit(
+    model: nn.Module,
+    start_pass: Callable[[int, int], Pass],
+    validate: Callable[[nn.Module], Validation],
+    settings: TrainingSettings,
+    *,
+    checkpoint: Path,
+    run: str,
+    report: Callable[[Progress], None],
+) -> list[dict[str, Any]]:
+    """Train ``model`` in place and leave it with its best weights.
+
+    Args:
+        model: on its device; offers ``loss_weights`` and returns `Output`.
+        start_pass: of epoch and first batch: the batches of that pass from there on.
+        validate: of the model: its quality on the validation part.
+        settings: see `TrainingSettings`.
+        checkpoint: a file; where it exists, the run goes on from it, to the same weights (on the same
+            device and number of threads) as if it had never stopped. The caller removes it.
+        run: fingerprint of everything that the run depends on, checked against the checkpoint's.
+        report: called about twice a second.
+
+    Returns:
+        One record a pass: epoch, step, samples, seconds, mean losses, validation AUC and Log Loss.
+
+    Raises:
+        TrainingDivergedError: when the loss is not finite.
+        KeyboardInterrupt: on Ctrl-C, after the step under way and a checkpoint.
+        model_code.training.checkpoint.CheckpointError: for a checkpoint that is damaged or another run's.
+    """
+    this = Fit(model, settings, checkpoint, run, report)
+    with deferred_interrupts() as interrupts:
+        while not this.finished:
+            this.run_epoch(start_pass(this.state.epoch, this.state.batch), interrupts)
+            this.end_epoch(validate(model))
+    model.load_state_dict(this.best)
+    return this.state.history

@@ -1,0 +1,55 @@
+"""How a model is trained."""
+
+from __future__ import annotations
+
+from model_code.settings import require, settings
+
+
+@settings
+class TrainingSettings:
+    """Settings of one training run.
+
+    Attributes:
+        learning_rate: Adam's (the paper's 1e-3).
+        batch_size: samples a step, positives and negatives together; rounded to whole groups.
+        epochs: most passes over the fit part.
+        samples_per_epoch: positives a pass, for logs too large to wait for a whole one; ``None`` takes all.
+            Each epoch then takes a fresh seeded subset.
+        patience: passes without a better validation AUC before training stops.
+        validation_groups: validate on a seeded subset of this many groups; ``None`` takes all.
+        unknown_rate: share of each group's distinct items (and of users) that are shown as unknown, so that
+            the vectors of unknown things are trained.
+        unknown_category_rate: the same for categories; new ones are rarer than new items.
+        seed: of initial weights, order, negatives and dropout.
+        device: "auto" takes a GPU where there is one; else a torch device name.
+        threads: CPU threads; ``None`` leaves torch's own choice.
+        checkpoint_seconds: most seconds of work that a killed run loses.
+    """
+
+    learning_rate: float = 1e-3
+    batch_size: int = 256
+    epochs: int = 10
+    samples_per_epoch: int | None = None
+    patience: int = 2
+    validation_groups: int | None = None
+    unknown_rate: float = 0.1
+    unknown_category_rate: float = 0.01
+    seed: int = 1
+    device: str = "auto"
+    threads: int | None = None
+    checkpoint_seconds: float = 60.0
+
+    def __post_init__(self) -> None:
+        require(self.learning_rate > 0, "training.learning_rate", self.learning_rate, "positive")
+        for name in ("batch_size", "epochs", "patience"):
+            value = getattr(self, name)
+            require(value > 0, f"training.{name}", value, "a positive number")
+        for name in ("samples_per_epoch", "validation_groups", "threads"):
+            value = getattr(self, name)
+            require(value is None or value > 0, f"training.{name}", value, "a positive number or null")
+        for name in ("unknown_rate", "unknown_category_rate"):
+            value = getattr(self, name)
+            require(0 <= value < 1, f"training.{name}", value, "in [0, 1)")
+        require(
+            self.checkpoint_seconds >= 0, "training.checkpoint_seconds", self.checkpoint_seconds, "0 or more"
+        )
