@@ -14,6 +14,7 @@ from model_code.evaluation.scores import SCHEMA, write_scores
 from model_code.groups import UNKNOWN
 from model_code.sequences.batches import ResidentLog, scoring_batches
 from model_code.sequences.data import SequenceData
+from model_code.sequences.vocabulary import FIRST_ID, Vocabulary
 
 GROUPS_PER_BATCH = 256
 CHUNK = 1 << 15  # groups described at once
@@ -89,3 +90,32 @@ def _describe(data: SequenceData, part: str, logits: NDArray[np.float32], start:
     }
     arrays = [pa.array(np.broadcast_to(columns[name], shown.shape).ravel()) for name in SCHEMA.names]
     return pa.RecordBatch.from_arrays(arrays, schema=SCHEMA)
+
+
+def recode(data: SequenceData, own: Vocabulary, other: Vocabulary, max_length: int) -> ResidentLog:
+    """A log with the ids of another vocabulary, for a model that was trained on another log.
+
+    What the fit part of ``data`` does not hold is unknown to the other model too.
+
+    Args:
+        data: the log, on the CPU.
+        own: its vocabulary.
+        other: the model's.
+        max_length: the model's longest history.
+    """
+
+    def table(identities: int, known: NDArray[np.int32]) -> NDArray[np.int32]:
+        codes = np.full(identities, UNKNOWN, dtype=np.int32)
+        codes[FIRST_ID : FIRST_ID + len(known)] = known
+        return codes
+
+    items = table(data.identities, other.encode_items(own.items["item_id"]))
+    categories = table(int(data.category.max()) + 1, other.encode_categories(own.categories["category_id"]))
+    users = table(data.sizes.users, other.encode_users(own.users["user_id"]))
+    return ResidentLog(
+        item=torch.from_numpy(items[data.item]),
+        category=torch.from_numpy(categories[data.category]),
+        user=torch.from_numpy(users[data.user]),
+        sizes=other.sizes,
+        max_length=max_length,
+    )

@@ -1,1 +1,1 @@
-"""Metrics, significance, slices and gates."""
+"""What the scores are worth: metrics, their uncertainty, slices, comparisons and the gates of promotion."""

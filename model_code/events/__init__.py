@@ -1,1 +1,1 @@
-"""From a raw click log to canonical events, filtered and split by time."""
+"""From a raw log to canonical, split events: read, check, deduplicate, filter, cut in time."""

@@ -1,1 +1,1 @@
-"""The operators that models are made of, one a file."""
+"""The operators that the models are made of, one a file: plain PyTorch modules and functions."""

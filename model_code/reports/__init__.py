@@ -1,1 +1,1 @@
-"""Self-contained HTML pages for people."""
+"""Reports for people: one HTML file each, complete in itself, readable offline and on paper."""

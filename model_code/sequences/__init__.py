@@ -1,1 +1,1 @@
-"""From a split log to histories, samples and negatives, as flat arrays gathered on the device."""
+"""Prepared logs: vocabularies, event arrays, samples, negatives, and batches of groups on a device."""

@@ -1,0 +1,72 @@
+"""Each item's category from a table beside the log."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import ibis
+from ibis.backends.duckdb import Backend
+
+from model_code.events.checks import is_integer
+from model_code.events.raw_table import open_table
+from model_code.events.source import CategoryTableSettings
+
+
+@dataclass(frozen=True)
+class CategoryCounts:
+    """What the raw table held.
+
+    Attributes:
+        rows: records of the raw table.
+        items: items with a category.
+        unusable: records without the form of a record, an item or a category; passed over.
+        conflicts: items with several categories; the first in byte order counts, whatever the rows' order.
+    """
+
+    rows: int
+    items: int
+    unusable: int
+    conflicts: int
+
+
+@dataclass(frozen=True)
+class Categories:
+    """One category an item: ``table`` has ``item_id`` and ``category_id``, as text.
+
+    ``all_integers`` is whether each category is an integer as a computer writes it.
+    """
+
+    table: ibis.Table
+    counts: CategoryCounts
+    all_integers: bool
+
+
+def read_categories(connection: Backend, settings: CategoryTableSettings) -> Categories:
+    """Read the category table.
+
+    Raises:
+        IngestError: if it is not there, is empty or lacks a column.
+    """
+    columns = {"item_id": settings.item_id, "category_id": settings.category_id}
+    raw = open_table(settings.path, columns, None, "source.categories")
+    records = raw.scan(connection).records
+    records = records.filter(records.record.notnull(), ~records.broken)
+    records = records.select(**{name: records[name].strip().nullif("") for name in columns}).drop_null()
+    grouped = records.group_by("item_id").agg(
+        category_id=records.category_id.min(), choices=records.category_id.nunique(), rows=records.count()
+    )
+    table = connection.create_table(ibis.util.gen_name("categories"), grouped, temp=True)
+    conflicts = (table.choices > 1).sum()
+    integers = is_integer(table.category_id).all()
+    facts = table.agg(items=table.count(), rows=table.rows.sum(), conflicts=conflicts, integers=integers)
+    counts = facts.to_pyarrow().to_pylist()[0]
+    return Categories(
+        table=table.select("item_id", "category_id"),
+        counts=CategoryCounts(
+            rows=raw.count,
+            items=counts["items"],
+            unusable=raw.count - (counts["rows"] or 0),
+            conflicts=counts["conflicts"] or 0,
+        ),
+        all_integers=bool(counts["integers"]),
+    )

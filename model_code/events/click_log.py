@@ -1,0 +1,73 @@
+"""What ingestion hands over: events, the quarantine, and the counts that tie both to the raw log."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from model_code.files import read_json
+
+
+@dataclass(frozen=True)
+class Balance:
+    """Where each raw record went, in records.
+
+    Attributes:
+        raw: records in the raw files, counted without the engine.
+        kept: events that remain.
+        quarantined: records set aside with a reason.
+        duplicates: repeats of the same user, item, timestamp and behavior.
+        filtered_behaviors: events of behaviors that are known but not wanted.
+        filtered_users_events: events of users with too few of them.
+    """
+
+    raw: int
+    kept: int
+    quarantined: int
+    duplicates: int
+    filtered_behaviors: int
+    filtered_users_events: int = 0
+
+    def check(self) -> None:
+        """Raise an `ArithmeticError` unless every raw record is accounted for exactly once."""
+        parts = asdict(self)
+        raw = parts.pop("raw")
+        if raw != sum(parts.values()) or min(parts.values()) < 0:
+            raise ArithmeticError(f"the log does not balance: {raw} raw records, but {parts}")
+
+
+@dataclass(frozen=True)
+class ClickLog:
+    """A folder with an ingested log.
+
+    ``events.parquet``: ``user_id``, ``item_id``, ``category_id`` (each BIGINT or VARCHAR; an unknown category
+    is NULL), ``timestamp`` (BIGINT, milliseconds since 1970 UTC) and, if the log has one, ``behavior``
+    (VARCHAR); ordered by user, timestamp, item, behavior.
+    ``quarantine.parquet``: ``file``, ``line`` (1-based; the row where the format has no lines), ``reason``
+    and ``record`` (the raw text); ordered by file and line.
+    ``manifest.json``: the counts.
+    """
+
+    path: Path
+
+    @property
+    def events(self) -> Path:
+        """The canonical events."""
+        return self.path / "events.parquet"
+
+    @property
+    def quarantine(self) -> Path:
+        """The records set aside."""
+        return self.path / "quarantine.parquet"
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """Counts by bucket and by reason, id types, first and last timestamp."""
+        manifest: dict[str, Any] = read_json(self.path / "manifest.json")
+        return manifest
+
+    @property
+    def balance(self) -> Balance:
+        """Where each raw record went."""
+        return Balance(**self.manifest["balance"])

@@ -1,0 +1,7 @@
+"""The one error of this package."""
+
+from __future__ import annotations
+
+
+class IngestError(Exception):
+    """A log that cannot be used; the message names the file or folder, what is wrong and the remedy."""

@@ -1,0 +1,172 @@
+"""From a raw log to canonical events: each record is kept, quarantined, a duplicate or unwanted."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import ibis
+from ibis.backends.duckdb import Backend
+
+from model_code.events.categories import Categories, read_categories
+from model_code.events.checks import IDS, check
+from model_code.events.click_log import Balance, ClickLog
+from model_code.events.engine import EngineSettings, connect
+from model_code.events.errors import IngestError
+from model_code.events.parquet_files import count_rows, write_parquet
+from model_code.events.plausibility import refuse_implausible
+from model_code.events.quarantine import quarantine
+from model_code.events.raw_table import RawTable, open_table
+from model_code.events.readers.reader import Scan
+from model_code.events.source import SourceSettings
+from model_code.events.survey import Survey, id_type, is_wanted, survey
+from model_code.files import replacing, write_json
+from model_code.settings import SettingsError
+
+
+def ingest(source: SourceSettings, engine: EngineSettings, out: Path) -> ClickLog:
+    """Read a raw log, check each record, remove duplicates and unwanted behaviors.
+
+    The output depends neither on the engine's threads nor on the machine's time zone, and the events do not
+    depend on how the records are spread over files.
+
+    Args:
+        source: the log.
+        engine: how much of the machine to use.
+        out: the folder to write; an old one is replaced, on success only.
+
+    Raises:
+        IngestError: if the log is missing, empty, or nothing in it can be used, or its times cannot be right.
+        SettingsError: if the time zone is unknown.
+        ArithmeticError: if the counts do not balance.
+    """
+    source = source.as_table()
+    raw = open_table(source.path, source.table_columns, source.header, "source")
+    with (
+        connect(engine) as connection,
+        tempfile.TemporaryDirectory(prefix="deminet-", dir=engine.spill_folder) as scratch,
+        replacing(out) as folder,
+        _reading(source),
+    ):
+        folder.mkdir()
+        log = ClickLog(folder)
+        _set_zone(connection, source.time.zone)
+        scan = raw.scan(connection)
+        staged = _stage(connection, scan, source, Path(scratch) / "staged.parquet")
+        found = survey(staged, scan, source)
+        refuse_implausible(found, staged, scan, source, raw.count)
+        categories = read_categories(connection, source.categories) if source.categories else None
+        id_types = _id_types(found, source, categories)
+        write_parquet(connection, quarantine(staged, scan.rejects(), raw), log.quarantine)
+        write_parquet(connection, _events(staged, source, id_types, categories), log.events)
+        balance = _balance(staged, source, found, log, raw)
+        balance.check()
+        manifest = {
+            "balance": asdict(balance),
+            "quarantine_reasons": found.reasons,
+            "files": len(raw.files.paths),
+            "id_types": id_types,
+            **_facts(connection, log),
+            "category_table": asdict(categories.counts) if categories else None,
+        }
+        write_json(folder / "manifest.json", manifest)
+    return ClickLog(out)
+
+
+@contextmanager
+def _reading(source: SourceSettings) -> Iterator[None]:
+    """Turn the engine's complaint about a file into one that says what to do."""
+    try:
+        yield
+    except (duckdb.InvalidInputException, duckdb.IOException, duckdb.ConversionException) as error:
+        raise IngestError(
+            f"{source.path} cannot be read: {error}\n"
+            "Text files should be UTF-8, with one kind of line end in each file; Parquet files of one schema."
+        ) from error
+
+
+def _set_zone(connection: Backend, zone: str) -> None:
+    """Set the zone of times without one; the machine's own must not matter."""
+    try:
+        connection.raw_sql("SET TimeZone = '{}'".format(zone.replace("'", "''")))
+    except duckdb.Error:
+        raise SettingsError(
+            f"source.time.zone = {zone!r}: should be an IANA name such as Asia/Shanghai"
+        ) from None
+
+
+def _stage(connection: Backend, scan: Scan, source: SourceSettings, path: Path) -> ibis.Table:
+    """Check every record in one pass over the raw files, and keep the outcome in file order.
+
+    Raw text is read once; what follows reads a third of it, typed.
+    """
+    write_parquet(connection, check(scan.records, source), path)
+    return connection.read_parquet(path, file_row_number=True).rename(row="file_row_number")
+
+
+def _id_types(found: Survey, source: SourceSettings, categories: Categories | None) -> dict[str, str]:
+    """BIGINT or VARCHAR for each id; a log without categories has a column of NULL, as integers."""
+    types = {"category_id": "BIGINT", **found.id_types}
+    if source.categories and categories:
+        types["category_id"] = id_type(source.ids, categories.all_integers)
+        if types["category_id"] == "BIGINT" and not categories.all_integers:
+            raise IngestError(
+                f"{source.categories.path}: source.ids is 'integer', but not every category is one"
+            )
+    return {name: types[name] for name in IDS}
+
+
+def _events(
+    staged: ibis.Table, source: SourceSettings, id_types: dict[str, str], categories: Categories | None
+) -> ibis.Table:
+    """The events to keep, each once, in their total order."""
+    kept = staged.filter(staged.reason.isnull(), is_wanted(staged, source))
+    if categories:
+        kept = kept.left_join(categories.table, "item_id").drop("item_id_right")
+    elif "category_id" not in kept.columns:
+        kept = kept.mutate(category_id=ibis.null("string"))
+    kept = kept.mutate(
+        **{name: kept[name].cast("int64") for name, kind in id_types.items() if kind == "BIGINT"}
+    )
+    # Records of one event may differ in category alone: a known one goes before NULL, then the smallest.
+    events = kept.group_by(_identity(kept)).agg(category_id=kept.category_id.min())
+    order = [name for name in ("user_id", "timestamp", "item_id", "behavior") if name in events.columns]
+    columns = [name for name in (*IDS, "timestamp", "behavior") if name in events.columns]
+    return events.select(columns).order_by(order)
+
+
+def _identity(table: ibis.Table) -> list[str]:
+    """The columns that tell one event from another."""
+    return [name for name in ("user_id", "item_id", "timestamp", "behavior") if name in table.columns]
+
+
+def _balance(
+    staged: ibis.Table, source: SourceSettings, found: Survey, log: ClickLog, raw: RawTable
+) -> Balance:
+    kept = count_rows(log.events)
+    unwanted = staged.filter(staged.reason.isnull(), ~is_wanted(staged, source))
+    filtered = unwanted.select(_identity(unwanted)).distinct().count().to_pyarrow().as_py()
+    return Balance(
+        raw=raw.count,
+        kept=kept,
+        quarantined=count_rows(log.quarantine),
+        duplicates=found.passed - kept - filtered,
+        filtered_behaviors=filtered,
+    )
+
+
+def _facts(connection: Backend, log: ClickLog) -> dict[str, Any]:
+    """First and last timestamp in milliseconds, and how many events have no category."""
+    events = connection.read_parquet(log.events)
+    time = events.timestamp
+    facts = events.agg(first=time.min(), last=time.max(), unknown=events.category_id.isnull().sum())
+    found = facts.to_pyarrow().to_pylist()[0]
+    return {
+        "time": {"first": found["first"], "last": found["last"]},
+        "events_without_category": found["unknown"],
+    }

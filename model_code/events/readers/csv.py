@@ -1,0 +1,54 @@
+"""CSV (RFC 4180) with commas, a record a line: quoted fields may hold commas and quotes, but no line end."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+import ibis
+from ibis.backends.duckdb import Backend
+from ibis.expr.types import ArrayValue, StringValue
+
+from model_code.events.functions import regexp_extract_all
+from model_code.events.raw_files import count_lines, first_line
+from model_code.events.readers.lines import scan_lines
+from model_code.events.readers.reader import Layout, Names, Reader, Scan
+
+FIELD = r',("(?:[^"]|"")*"|[^,"]*)'  # a comma, then a quoted or a bare field
+
+
+def names(path: Path) -> Names | None:
+    """The names in the first line; ``None`` if the file is empty."""
+    line = first_line(path)
+    return None if line is None else tuple(name.strip() for name in next(csv.reader([line]), []))
+
+
+def scan(connection: Backend, paths: Sequence[Path], layout: Layout) -> Scan:
+    """Split lines into fields; one with more or fewer than the header, or with stray quotes, is broken."""
+    if layout.names is None:
+        raise ValueError("the fields of a CSV line have no names of their own")
+    lines, rejects = scan_lines(connection, paths, layout.header_line)
+    lines = lines.mutate(fields=_split(lines.record))
+    columns = {name: lines.fields[layout.names.index(raw)] for name, raw in layout.columns.items()}
+    broken = lines.fields.isnull() | (lines.fields.length() != len(layout.names))
+    return Scan(lines.select("file", "record", broken=broken, **columns), rejects)
+
+
+def _split(line: StringValue) -> ArrayValue:
+    """The fields of a line; NULL if its quotes do not pair up."""
+    led = "," + line  # so that each field, the first too, is a match that is not empty
+    quoted = ibis.ifelse(
+        led.re_search(f"^(?:{FIELD})*$"),
+        regexp_extract_all(led, FIELD, 1).map(_unquote),
+        ibis.null("array<string>"),
+    )
+    return ibis.ifelse(line.contains('"'), quoted, line.split(","))
+
+
+def _unquote(field: StringValue) -> StringValue:
+    inside = field.substr(1, field.length() - 2).replace('""', '"')
+    return ibis.ifelse(field.startswith('"'), inside, field)
+
+
+READER = Reader(names=names, count=count_lines, scan=scan, headed=True)

@@ -1,0 +1,60 @@
+"""What a reader of raw files offers, whatever their format."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import ibis
+from ibis.backends.duckdb import Backend
+
+Names = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the files of a table are laid out.
+
+    Attributes:
+        columns: canonical name -> raw name, of the columns wanted.
+        names: all raw names in file order; ``None`` where records name their values.
+        header_line: whether the first line of each file holds the names and is no record.
+    """
+
+    columns: Mapping[str, str]
+    names: Names | None
+    header_line: bool
+
+
+@dataclass(frozen=True)
+class Scan:
+    """Records as the engine sees them; nothing is read before a table is used.
+
+    Attributes:
+        records: a row for each line that is text (blank ones included) in file order: ``file`` (full path),
+            ``record`` (the raw text; NULL on a blank line), ``broken`` (true if it has not the form of a
+            record), and each wanted column by its canonical name, as text.
+        rejects: to be called once ``records`` has been read: the lines that are no text (not UTF-8, or longer
+            than 2 MB), as ``file``, ``line`` (1-based), ``record``.
+    """
+
+    records: ibis.Table
+    rejects: Callable[[], ibis.Table]
+
+
+@dataclass(frozen=True)
+class Reader:
+    """The functions that know one format.
+
+    Attributes:
+        names: a file's column names; ``None`` if it is empty or each record names its values.
+        count: a file's rows, or its lines that are not blank, counted without the engine.
+        scan: reads files of one layout.
+        headed: whether the first line of a file holds the names, if the settings do not.
+    """
+
+    names: Callable[[Path], Names | None]
+    count: Callable[[Path], int]
+    scan: Callable[[Backend, Sequence[Path], Layout], Scan]
+    headed: bool

@@ -1,0 +1,177 @@
+"""Users with enough events, and the two cuts in time that make fit, validation and test."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from model_code.events.click_log import Balance, ClickLog
+from model_code.events.engine import EngineSettings, connect
+from model_code.events.errors import IngestError
+from model_code.events.parquet_files import count_rows, write_parquet
+from model_code.files import read_json, replacing, write_json
+from model_code.settings import require, settings
+
+if TYPE_CHECKING:
+    import ibis
+    from ibis.backends.duckdb import Backend
+
+PARTS = ("fit", "validation", "test")  # by their number in the column `part`
+
+
+@settings
+class SplitSettings:
+    """How events are filtered and cut.
+
+    Attributes:
+        min_interactions: users with fewer events are removed, in one pass.
+        test_fraction: share of the events, the latest ones, that is the test period.
+        validation_fraction: share of the train period, its latest events, that is kept for validation.
+    """
+
+    min_interactions: int = 5
+    test_fraction: float = 0.2
+    validation_fraction: float = 0.1
+
+    def __post_init__(self) -> None:
+        require(self.min_interactions >= 1, "split.min_interactions", self.min_interactions, "at least 1")
+        for name in ("test_fraction", "validation_fraction"):
+            value = getattr(self, name)
+            require(0 < value < 1, f"split.{name}", value, "a number in (0, 1)")
+
+
+@dataclass(frozen=True)
+class SplitLog:
+    """A folder with a split log.
+
+    ``events.parquet``: ``user_id``, ``item_id``, ``category_id``, ``timestamp`` and ``part`` (TINYINT: 0 fit,
+    1 validation, 2 test), by user, timestamp, item, category: numbers by value, texts by bytes, NULL last.
+    ``manifest.json``: the cuts and the counts.
+    """
+
+    path: Path
+
+    @property
+    def events(self) -> Path:
+        """The events with their parts."""
+        return self.path / "events.parquet"
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """``split_timestamp``, ``validation_timestamp`` (ms), balance, users, items, categories, parts."""
+        manifest: dict[str, Any] = read_json(self.path / "manifest.json")
+        return manifest
+
+    @property
+    def balance(self) -> Balance:
+        """Where each raw record went."""
+        return Balance(**self.manifest["balance"])
+
+
+def split(log: ClickLog, settings: SplitSettings, engine: EngineSettings, out: Path) -> SplitLog:
+    """Remove users with few events and cut the rest in time.
+
+    The earliest n (1 - test fraction) timestamps, rounded up, end at t*; events before t* are the train period,
+    t* itself and later the test period. The train period is cut in the same way.
+
+    Args:
+        log: the canonical events.
+        settings: the filter and the fractions.
+        engine: how much of the machine to use; the output does not depend on it.
+        out: the folder to write; an old one is replaced, on success only.
+
+    Raises:
+        IngestError: if no user has enough events, or a part would be empty.
+        ArithmeticError: if the counts do not balance.
+    """
+    with connect(engine) as connection, replacing(out) as folder:
+        folder.mkdir()
+        events = connection.read_parquet(log.events)
+        users = connection.create_table(
+            "users", events.group_by("user_id").agg(events=events.count()), temp=True
+        )
+        active = users.filter(users.events >= settings.min_interactions)
+        kept = events.semi_join(active, "user_id")
+        validation_time, test_time = _cuts(connection, kept, settings, log)
+        time = kept.timestamp
+        part = (time >= validation_time).cast("int8") + (time >= test_time).cast("int8")
+        columns = ["user_id", "item_id", "category_id", "timestamp"]
+        ordered = kept.select(*columns, part=part).order_by(
+            ["user_id", "timestamp", "item_id", "category_id"]
+        )
+        write_parquet(connection, ordered, folder / "events.parquet")
+        few = users.filter(users.events < settings.min_interactions).events.sum().to_pyarrow().as_py() or 0
+        balance = replace(log.balance, kept=count_rows(folder / "events.parquet"), filtered_users_events=few)
+        balance.check()
+        manifest = {
+            "split_timestamp": test_time,
+            "validation_timestamp": validation_time,
+            "balance": asdict(balance),
+            **_counts(connection, folder / "events.parquet"),
+            "settings": asdict(settings),
+        }
+        write_json(folder / "manifest.json", manifest)
+    return SplitLog(out)
+
+
+def cut_index(count: int, later_fraction: float) -> int:
+    """``ceil((1 - later_fraction) count) - 1``, exact for the decimal that the setting was written as."""
+    return math.ceil((1 - Fraction(str(later_fraction))) * count) - 1
+
+
+def _cuts(connection: Backend, events: ibis.Table, settings: SplitSettings, log: ClickLog) -> tuple[int, int]:
+    """The first timestamps of validation and of test, in milliseconds."""
+    counts = events.group_by("timestamp").agg(events=events.count())
+    moments = connection.create_table("moments", counts, temp=True)
+    total = moments.events.sum().to_pyarrow().as_py() or 0
+    if total == 0:
+        raise IngestError(
+            f"{log.path}: no user has {settings.min_interactions} events; "
+            "lower split.min_interactions or take a longer log"
+        )
+    test_time, train = _cut(moments, total, settings.test_fraction)
+    if train == 0:
+        raise IngestError(f"{log.path}: no event lies before the test period; {_too_coarse(test_time)}")
+    validation_time, fit = _cut(moments, train, settings.validation_fraction)
+    if fit == 0:
+        raise IngestError(
+            f"{log.path}: no event lies before the validation period; {_too_coarse(validation_time)}"
+        )
+    return validation_time, test_time
+
+
+def _cut(moments: ibis.Table, count: int, later_fraction: float) -> tuple[int, int]:
+    """The cut among the first ``count`` events, and how many events lie before it."""
+    upto = moments.select("timestamp", upto=moments.events.cumsum(order_by="timestamp"))
+    reached = upto.filter(upto.upto > cut_index(count, later_fraction))
+    cut = reached.timestamp.min().to_pyarrow().as_py()
+    before = moments.filter(moments.timestamp < cut).events.sum().to_pyarrow().as_py() or 0
+    return cut, before
+
+
+def _too_coarse(moment: int) -> str:
+    return (
+        f"too many events share the timestamp {moment} ms. Check source.columns.timestamp and source.time; "
+        "if they are right, change split.test_fraction and split.validation_fraction, or take a longer log"
+    )
+
+
+def _counts(connection: Backend, path: Path) -> dict[str, Any]:
+    events = connection.read_parquet(path)
+    distinct = {
+        "users": events.user_id.nunique(),
+        "items": events.item_id.nunique(),
+        "categories": events.category_id.nunique(),
+    }
+    parts = events.group_by("part").agg(
+        events=events.count(),
+        users=events.user_id.nunique(),
+        first=events.timestamp.min(),
+        last=events.timestamp.max(),
+    )
+    rows = {row.pop("part"): row for row in parts.to_pyarrow().to_pylist()}
+    totals: dict[str, int] = events.agg(**distinct).to_pyarrow().to_pylist()[0]
+    return {**totals, "parts": {name: rows[number] for number, name in enumerate(PARTS)}}

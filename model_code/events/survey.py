@@ -1,0 +1,93 @@
+"""What the checked records of a log are, in counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import ibis
+from ibis.expr.types import BooleanValue
+
+from model_code.events.checks import BLANK_LINE, IDS, REASONS, UNPARSABLE_ROW, is_integer
+from model_code.events.readers.reader import Scan
+from model_code.events.source import SourceSettings
+
+OPTIONAL = ("category_id", "behavior")
+
+
+@dataclass(frozen=True)
+class Survey:
+    """Counts over the checked records.
+
+    Attributes:
+        reasons: failed records by reason, in the order of the checks, zeros left out.
+        passed: records that passed all checks.
+        wanted: those of a wanted behavior.
+        id_types: BIGINT or VARCHAR, for each id column of the log itself.
+        empty: optional columns that are empty in every record.
+        median: about the median of the timestamps that could be parsed, in ms; ``None`` if none could.
+    """
+
+    reasons: dict[str, int]
+    passed: int
+    wanted: int
+    id_types: dict[str, str]
+    empty: tuple[str, ...]
+    median: int | None
+
+    @property
+    def records(self) -> int:
+        """All records, passed or failed."""
+        return self.passed + sum(self.reasons.values())
+
+
+def is_wanted(staged: ibis.Table, source: SourceSettings) -> BooleanValue:
+    """Whether a record's behavior is a wanted one."""
+    if source.behaviors_kept is None:
+        return ibis.literal(True)
+    return staged.behavior.isin(source.behaviors_kept).fill_null(False)
+
+
+def survey(staged: ibis.Table, scan: Scan, source: SourceSettings) -> Survey:
+    """Count the checked records and choose the id types.
+
+    Args:
+        staged: the checked records.
+        scan: the same before the checks, its rejects complete.
+        source: a table source.
+    """
+    passed = staged.reason.isnull()
+    kept = passed & is_wanted(staged, source)
+    ids = [name for name in IDS if name in staged.columns]
+    optional = [name for name in OPTIONAL if name in staged.columns]
+    facts = staged.agg(
+        passed=passed.sum(),
+        wanted=kept.sum(),
+        median=staged.timestamp.approx_median().cast("int64"),
+        **{
+            f"integer_{name}": (is_integer(staged[name]) | staged[name].isnull()).all(where=kept)
+            for name in ids
+        },
+        **{f"filled_{name}": staged[name].count() for name in optional},
+    )
+    found = facts.to_pyarrow().to_pylist()[0]
+    return Survey(
+        reasons=_reasons(staged, scan),
+        passed=found["passed"] or 0,
+        wanted=found["wanted"] or 0,
+        id_types={name: id_type(source.ids, found[f"integer_{name}"]) for name in ids},
+        empty=tuple(name for name in optional if not found[f"filled_{name}"]),
+        median=found["median"],
+    )
+
+
+def id_type(rule: str, all_integers: bool) -> str:
+    """The type that the id rule gives to a column."""
+    return "BIGINT" if rule == "integer" or (rule == "auto" and all_integers) else "VARCHAR"
+
+
+def _reasons(staged: ibis.Table, scan: Scan) -> dict[str, int]:
+    failed = staged.filter(staged.reason.notnull(), staged.reason != BLANK_LINE)
+    rows = failed.group_by("reason").agg(records=failed.count()).to_pyarrow().to_pylist()
+    counts = {row["reason"]: row["records"] for row in rows}
+    counts[UNPARSABLE_ROW] = counts.get(UNPARSABLE_ROW, 0) + scan.rejects().count().to_pyarrow().as_py()
+    return {reason: counts[reason] for reason in REASONS if counts.get(reason)}

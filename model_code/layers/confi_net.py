@@ -1,0 +1,51 @@
+"""How much each expert is trusted (Eq. 14)."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import torch.nn.functional as F  # noqa: N812 - torch's own idiom
+from torch import Tensor, nn
+
+from model_code.layers.initialisation import linear, xavier
+
+
+class ConfiNet(nn.Module):
+    r"""Confidence in each expert, from its interest and its prototype:
+
+    $$c^k = g([V_k \| s_u \| f_i]), \qquad
+      \omega^k = \mathrm{softmax}_k\; c^k \cdot p_k / \sqrt{d} \tag{14}$$
+
+    $g$, one network for all k, is ``3d -> hidden -> d`` with LeakyReLU; $p_k$, the prototype of expert k, has
+    width d. The part of the first layer that reads $[s_u \| f_i]$ is computed once for all k.
+
+    Shapes:
+        interests: V (..., K, d).
+        context: $[s_u \| f_i]$ (..., 2d).
+        returns: omega (..., K), which sums to 1 over K.
+    """
+
+    def __init__(self, width: int, interests: int, hidden: tuple[int, ...]) -> None:
+        super().__init__()
+        self.first = linear(3 * width, hidden[0])
+        self.others = nn.ModuleList(linear(a, b) for a, b in pairwise((*hidden, width)))
+        self.prototypes = xavier(interests, width, inputs=width, outputs=1)
+
+    def forward(self, interests: Tensor, context: Tensor) -> Tensor:
+        """Weigh the experts: (..., K)."""
+        width = interests.shape[-1]
+        of_interest, of_context = self.first.weight.split([width, 2 * width], 1)
+        shared = F.linear(context, of_context, self.first.bias).unsqueeze(-2)  # (..., 1, hidden)
+        vectors = F.linear(interests, of_interest) + shared  # (..., K, hidden)
+        for layer in self.others:
+            vectors = layer(F.leaky_relu(vectors))  # at last c (..., K, d)
+        scores: Tensor = (vectors * self.prototypes).sum(-1) / width**0.5
+        return scores.softmax(-1)
+
+
+class EqualConfidence(nn.Module):
+    """The same confidence in each expert, 1/K: all there is to say when K = 1. Called as `ConfiNet` is."""
+
+    def forward(self, interests: Tensor, context: Tensor) -> Tensor:
+        """Weigh the experts equally: (..., K)."""
+        return interests.new_full(interests.shape[:-1], 1 / interests.shape[-2])

@@ -1,0 +1,40 @@
+"""The experts that score a candidate, one for each interest."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - torch's own idiom
+from torch import Tensor, nn
+
+from model_code.layers.initialisation import xavier
+
+
+class InterestExperts(nn.Module):
+    r"""K networks on the same input, each with its own batch normalisation: $o^k = f_k(BN_k(E'))$.
+
+    $f_k$ is ``width -> hidden -> 1`` with LeakyReLU. All K run as one batched product a layer. As they read
+    the same input, their normalisations have the same statistics: these are kept once, and each expert has
+    its own scale and shift.
+
+    Shapes:
+        inputs: (N, width), one row a (history, candidate) pair.
+        returns: logits (N, K).
+    """
+
+    def __init__(self, width: int, experts: int, hidden: tuple[int, ...]) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm1d(width, affine=False)
+        self.scale = nn.Parameter(torch.ones(experts, 1, width))
+        self.shift = nn.Parameter(torch.zeros(experts, 1, width))
+        sizes = list(pairwise((width, *hidden, 1)))
+        self.weights = nn.ParameterList(xavier(experts, a, b, inputs=a, outputs=b) for a, b in sizes)
+        self.biases = nn.ParameterList(torch.zeros(experts, 1, b) for _, b in sizes)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Score the rows by every expert: (N, K)."""
+        outputs: Tensor = self.norm(inputs) * self.scale + self.shift  # (K, N, width)
+        for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+            outputs = torch.baddbmm(bias, F.leaky_relu(outputs) if layer else outputs, weight)
+        return outputs.squeeze(-1).mT

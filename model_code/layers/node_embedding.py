@@ -1,0 +1,35 @@
+"""Item vectors."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from model_code.groups import Group, VocabularySizes
+from model_code.layers.initialisation import embedding
+
+
+class NodeEmbedding(nn.Module):
+    r"""Vectors of the history's events and of the candidates, from the same two tables.
+
+    $h = [e_{item} \,\|\, e_{category}]$, each part ``width`` wide, so $d = 2 \cdot$ ``width``.
+
+    Shapes:
+        group: B histories of up to L events, C candidates each.
+        returns: history (B, L, d), zero at padding, and candidates (B, C, d).
+    """
+
+    def __init__(self, sizes: VocabularySizes, width: int, scale: float) -> None:
+        super().__init__()
+        self.width = 2 * width
+        self.item = embedding(sizes.items, width, scale)
+        self.category = embedding(sizes.categories, width, scale)
+
+    def forward(self, group: Group) -> tuple[Tensor, Tensor]:
+        """Look up both: history (B, L, d) and candidates (B, C, d)."""
+        # One look-up a table: its backward pass then fills one gradient of the table's size and not two.
+        item = torch.cat([group.history_item, group.candidate_item], 1)
+        category = torch.cat([group.history_category, group.candidate_category], 1)
+        nodes = torch.cat([self.item(item), self.category(category)], -1)
+        history, candidates = nodes.split([group.history_item.shape[1], group.candidate_item.shape[1]], 1)
+        return history, candidates

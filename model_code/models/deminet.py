@@ -1,0 +1,177 @@
+"""DemiNet: dependency-aware multi-interest network with self-supervised graph learning (AAAI 2022)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from model_code.groups import Group, LogShape, Output
+from model_code.layers.confi_net import ConfiNet, EqualConfidence
+from model_code.layers.dependency_attention import DependencyAttention
+from model_code.layers.graph import Edges, add_views, build_edges
+from model_code.layers.initialisation import embedding
+from model_code.layers.interest_experts import InterestExperts
+from model_code.layers.interest_extraction import InterestExtraction
+from model_code.layers.masked import masked_mean
+from model_code.layers.node_embedding import NodeEmbedding
+from model_code.layers.self_supervision import self_supervision_loss
+from model_code.settings import require, settings
+
+
+@settings
+class DemiNetSettings:
+    """Settings of DemiNet; the defaults are the literal reading of the paper.
+
+    Attributes:
+        embedding_width: of each feature; item vectors are twice as wide.
+        embedding_scale: standard deviation of the initial embeddings. It sets how strong the gradient of the
+            self-supervision is next to the cross-entropy's.
+        neighbors: epsilon, reach of the contextual relations, in positions.
+        threshold: t, least cosine of a similarity edge.
+        layers: of dependency attention.
+        heads: Phi, of dependency attention.
+        residual: add each layer's input to its output.
+        interests: K.
+        hidden: widths of the hidden layers of the experts and of Confi-Net.
+        product: let the experts read the product of candidate and history summary as well.
+        user_embedding: let the experts read a vector of the user as well.
+        edge_dropout: rho, share of the edges that a view drops.
+        beta: weight of the self-supervision; 0 leaves it out.
+    """
+
+    embedding_width: int = 16
+    embedding_scale: float = 0.1
+    neighbors: int = 3
+    threshold: float = 0.7
+    layers: int = 2
+    heads: int = 2
+    residual: bool = False
+    interests: int = 4
+    hidden: tuple[int, ...] = (200, 80)
+    product: bool = False
+    user_embedding: bool = False
+    edge_dropout: float = 0.6
+    beta: float = 0.1
+
+    def __post_init__(self) -> None:
+        for name in ("embedding_width", "neighbors", "layers", "heads", "interests"):
+            value = getattr(self, name)
+            require(value > 0, f"deminet.{name}", value, "a positive number")
+        width = 2 * self.embedding_width
+        require(width % self.heads == 0, "deminet.heads", self.heads, f"a divisor of the node width, {width}")
+        require(self.embedding_scale > 0, "deminet.embedding_scale", self.embedding_scale, "positive")
+        require(-1 < self.threshold < 1, "deminet.threshold", self.threshold, "a number in (-1, 1)")
+        hidden = len(self.hidden) > 0 and min(self.hidden) > 0
+        require(hidden, "deminet.hidden", self.hidden, "one or more positive numbers")
+        require(0 <= self.edge_dropout < 1, "deminet.edge_dropout", self.edge_dropout, "a number in [0, 1)")
+        require(self.beta >= 0, "deminet.beta", self.beta, "0 or more")
+
+
+class Interests(NamedTuple):
+    """What DemiNet makes of a user with respect to each candidate."""
+
+    vectors: Tensor  # V, (B, C, K, d)
+    confidence: Tensor  # omega, (B, C, K); sums to 1 over K
+
+
+class DemiNet(nn.Module):
+    r"""DemiNet (Wang et al. 2022).
+
+    $H^* = \mathrm{layers}(G_u, H) + E_p$ (Eq. 6-12, `DependencyAttention` over the graph of `build_edges`);
+    $V = \mathrm{interests}(H^*, h_t)$ (Eq. 13, `InterestExtraction`);
+    $o^k = \mathrm{expert}_k([V \| s_u \| f_i])$ (`InterestExperts`);
+    $\omega = \mathrm{confidence}(V, s_u, f_i)$ (Eq. 14, `ConfiNet`); logit $= \sum_k \omega^k o^k$ (Eq. 15).
+    In training two views of the graph, with edges dropped, give $V'$ and $V''$, whose divergence (Eq. 16-18,
+    `self_supervision_loss`) is added to the cross-entropy with weight $\beta$ (Eq. 20).
+
+    Where the paper is silent:
+        - node vectors are $h = [e_{item} \| e_{category}]$; $f_i$ is the candidate's $h_t$, and $s_u$ the
+          mean of the history's h;
+        - the graph is built once, from the layer-0 vectors, without gradient, and serves all layers; so does
+          a view's mask;
+        - views pass through graph attention and interest extraction only, and exist in training only;
+        - Eq. 15 takes a softmax of two scores; the sigmoid of one logit, their difference, is the same;
+        - user profiles: none; the user id's vector is a setting.
+
+    Shapes:
+        group: B histories of up to L events, C candidates each.
+        returns: logits (B, C); in training the loss "self_supervision", unless beta is 0.
+    """
+
+    def __init__(self, settings: DemiNetSettings, shape: LogShape) -> None:
+        super().__init__()
+        self.settings = settings
+        beta = settings.beta
+        self.loss_weights: dict[str, float] = {"self_supervision": beta} if beta > 0 else {}
+
+        scale, interests, hidden = settings.embedding_scale, settings.interests, settings.hidden
+        self.nodes = NodeEmbedding(shape.sizes, settings.embedding_width, scale)
+        width = self.nodes.width
+        self.layers = nn.ModuleList(
+            DependencyAttention(width, settings.heads) for _ in range(settings.layers)
+        )
+        self.positions = nn.Parameter(torch.randn(shape.max_length, width) * scale)
+        self.extraction = InterestExtraction(width, interests)
+        self.confidence = ConfiNet(width, interests, hidden) if interests > 1 else EqualConfidence()
+        inputs = (interests + 2 + settings.product) * width
+        self.users = None
+        if settings.user_embedding:
+            self.users = embedding(shape.sizes.users, settings.embedding_width, scale)
+            inputs += settings.embedding_width
+        self.experts = InterestExperts(inputs, interests, hidden)
+
+    def forward(self, group: Group) -> Output:
+        """Score the candidates of each group."""
+        history, candidates = self.nodes(group)
+        edges = self._graph(group, history)
+        losses: dict[str, Tensor] = {}
+        if self.training and self.loss_weights:
+            # One pass over the graph and its two views: what does not depend on the edges is computed once.
+            edges = add_views(edges, self.settings.edge_dropout)
+            vectors, first, second = self._extract(group, history, candidates, edges).unbind()
+            losses["self_supervision"] = self_supervision_loss(first, second)
+        else:
+            vectors = self._extract(group, history, candidates, edges)
+
+        context = self._context(group, history, candidates)
+        omega = self.confidence(vectors, context)
+        inputs = self._experts_input(group, vectors, context)
+        scores = self.experts(inputs.flatten(0, 1)).view_as(omega)
+        return Output((omega * scores).sum(-1), losses)  # Eq. 15
+
+    def interests(self, group: Group) -> Interests:
+        """Return the interests of each group with respect to its candidates, and the experts' confidences."""
+        history, candidates = self.nodes(group)
+        vectors = self._extract(group, history, candidates, self._graph(group, history))
+        return Interests(vectors, self.confidence(vectors, self._context(group, history, candidates)))
+
+    def _graph(self, group: Group, history: Tensor) -> Edges:
+        s = self.settings
+        return build_edges(history, group, neighbors=s.neighbors, threshold=s.threshold)
+
+    def _extract(self, group: Group, history: Tensor, candidates: Tensor, edges: Edges) -> Tensor:
+        """Refine the history over ``edges`` and extract V (..., B, C, K, d), with the edges' view axis."""
+        nodes = history
+        for layer in self.layers:
+            refined = layer(nodes, edges)
+            nodes = nodes + refined if self.settings.residual else refined
+        nodes = nodes + self.positions[: history.shape[1]]  # Eq. 12
+        vectors: Tensor = self.extraction(nodes, candidates, group.mask)
+        return vectors
+
+    def _context(self, group: Group, history: Tensor, candidates: Tensor) -> Tensor:
+        """[s_u || f_i] (B, C, 2d)."""
+        summary = masked_mean(history, group.mask)[:, None].expand_as(candidates)
+        return torch.cat([summary, candidates], -1)
+
+    def _experts_input(self, group: Group, vectors: Tensor, context: Tensor) -> Tensor:
+        """E' = [flatten(V) || s_u || f_i] and what the settings add to it (B, C, inputs)."""
+        parts = [vectors.flatten(-2), context]
+        if self.settings.product:
+            summary, candidate = context.chunk(2, -1)
+            parts.append(summary * candidate)
+        if self.users is not None:
+            parts.append(self.users(group.user)[:, None].expand(-1, context.shape[1], -1))
+        return torch.cat(parts, -1)

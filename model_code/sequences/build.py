@@ -1,0 +1,186 @@
+"""From a split log to a prepared one: codes, event arrays, samples, stored negatives, sanity."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import torch
+
+from model_code.events.engine import EngineSettings, connect
+from model_code.files import replacing, write_json
+from model_code.groups import UNKNOWN, VocabularySizes
+from model_code.sequences.data import EVENT_ARRAYS, MANIFEST, PARTS, Samples, SequenceData, load_array, period
+from model_code.sequences.negatives import NegativeSampler
+from model_code.sequences.samples import make_samples
+from model_code.sequences.sanity import sanity
+from model_code.sequences.settings import SequenceSettings
+from model_code.sequences.vocabulary import FIRST_ID, codes, latest_categories, write_vocabulary
+
+if TYPE_CHECKING:
+    import ibis
+
+    from model_code.events.split import SplitLog
+
+_BATCH = 1_000_000  # events held in memory at once while arrays are written
+_CHUNK = 1 << 16  # groups whose negatives are drawn at once
+
+
+def build(split: SplitLog, settings: SequenceSettings, engine: EngineSettings, out: Path) -> SequenceData:
+    """Prepare a split log for training and evaluation.
+
+    Args:
+        split: the log; the order of its rows does not matter.
+        settings: of samples and negatives.
+        engine: how much of the machine to use; the bytes written do not depend on it.
+        out: the folder to write.
+
+    Raises:
+        ValueError: when a part holds timestamps outside its period, or the fit part has no sample.
+    """
+    cuts = {name: int(split.manifest[name]) for name in ("validation_timestamp", "split_timestamp")}
+    with replacing(out) as folder:
+        folder.mkdir()
+        with connect(engine) as backend:
+            events = backend.read_parquet(split.events)
+            _check_parts(events, cuts, split.events)
+            counts = _write_arrays(backend, events, cuts["validation_timestamp"], folder)
+        data = _with_samples(folder, cuts | counts, settings)
+        if not len(data.parts["fit"]):
+            raise ValueError(
+                f"{split.events}: no user has two events at different times before the validation cut"
+            )
+        data = _with_negatives(data)
+        for part, samples in data.parts.items():
+            samples.save(folder / part)
+        manifest = data.manifest | {"sanity": sanity(data)}
+        write_json(folder / MANIFEST, manifest)
+    return SequenceData.load(out)
+
+
+def _check_parts(events: ibis.Table, cuts: dict[str, int], path: Path) -> None:
+    ranges = events.group_by("part").agg(first=events.timestamp.min(), last=events.timestamp.max())
+    for row in ranges.to_pyarrow().to_pylist():
+        name = PARTS[row["part"]]
+        first, end = period(cuts, name)
+        if not first <= row["first"] <= row["last"] < end:
+            raise ValueError(
+                f"{path}: part {name} holds timestamps from {row['first']} to {row['last']}, its period in "
+                f"manifest.json is from {first} to before {end}; split the log again"
+            )
+
+
+def _write_arrays(
+    backend: ibis.backends.duckdb.Backend, events: ibis.Table, fit_end: int, folder: Path
+) -> dict[str, Any]:
+    """Write the vocabulary and the event arrays; return sizes and numbers of codes."""
+    coded = {
+        key: backend.create_table(f"{key}_codes", codes(events, key, fit_end), temp=True)
+        for key in ("item_id", "category_id", "user_id")
+    }
+    items, categories, users = coded.values()
+    write_vocabulary(folder, items, categories, users, latest_categories(events, fit_end))
+    known = [int(table.filter(table["count"] > 0).count().execute()) + FIRST_ID for table in coded.values()]
+    sizes = VocabularySizes(*known)
+    _write_users(users, sizes.users, folder)
+    _write_events(events, items, categories, folder)
+    count = items.filter(items["count"] > 0).order_by("code")["count"].to_pyarrow().to_numpy()
+    np.save(folder / "item_count.npy", np.concatenate([np.zeros(FIRST_ID, dtype=np.int64), count]))
+    return {
+        "sizes": sizes._asdict(),
+        "identities": {
+            "items": int(items.count().execute()) + FIRST_ID,
+            "categories": int(categories.count().execute()) + FIRST_ID,
+        },
+    }
+
+
+def _write_users(users: ibis.Table, size: int, folder: Path) -> None:
+    """Write ``user_offsets`` and ``user``; user rows are in order of their ids."""
+    table = users.order_by("user_id").select("events", "code").to_pyarrow()
+    code = table["code"].to_numpy()
+    np.save(folder / "user_offsets.npy", np.concatenate([[0], np.cumsum(table["events"].to_numpy())]))
+    np.save(folder / "user.npy", np.where(code < size, code, UNKNOWN).astype(np.int32))
+
+
+def _write_events(events: ibis.Table, items: ibis.Table, categories: ibis.Table, folder: Path) -> None:
+    """Stream the coded events, in order of (user, timestamp, item), into their three arrays."""
+    import ibis  # noqa: PLC0415 - slow to import, and not needed by training
+
+    ordered = (
+        events.join(items, "item_id")
+        .left_join(categories, "category_id")
+        .select(
+            "user_id",
+            "timestamp",
+            "item_id",
+            item=items.code,
+            category=ibis.coalesce(categories.code, UNKNOWN).cast("int32"),
+        )
+        .order_by("user_id", "timestamp", "item_id", "category")
+        .select("item", "category", "timestamp")
+    )
+    count = int(events.count().execute())
+    arrays = {
+        name: np.lib.format.open_memmap(folder / f"{name}.npy", mode="w+", dtype=dtype, shape=(count,))
+        for name, dtype in (("item", np.int32), ("category", np.int32), ("timestamp", np.int64))
+    }
+    sorted_events = folder / "sorted.parquet"  # on the way, so that a sort larger than memory stays on disk
+    ordered.to_parquet(sorted_events)
+    start = 0
+    with pq.ParquetFile(sorted_events) as file:
+        for batch in file.iter_batches(_BATCH):
+            for name, array in arrays.items():
+                array[start : start + len(batch)] = batch[name].to_numpy()
+            start += len(batch)
+    sorted_events.unlink()
+
+
+def _with_samples(folder: Path, manifest: dict[str, Any], settings: SequenceSettings) -> SequenceData:
+    arrays = {name: load_array(folder, name) for name in EVENT_ARRAYS}
+    return SequenceData(
+        **arrays,
+        parts=make_samples(arrays["timestamp"], arrays["user_offsets"], manifest, settings),
+        sizes=VocabularySizes(**manifest["sizes"]),
+        settings=settings,
+        manifest=manifest | {"settings": asdict(settings)},
+    )
+
+
+def _with_negatives(data: SequenceData) -> SequenceData:
+    """Draw the negatives of validation and test, and count everything."""
+    parts, counts = {}, {}
+    for part, samples in data.parts.items():
+        parts[part] = samples if part == "fit" else _fill(data, part)
+        counts[part] = {
+            "events": len(data.events_in(part)),
+            "targets": len(samples),
+            "groups_dropped": len(samples) - len(parts[part]),
+            "blocks": len(samples.block_offsets) - 1,
+        }
+    totals = {"events": len(data.item), "users": len(data.user)}
+    return replace(data, parts=parts, manifest=data.manifest | totals | {"parts": counts})
+
+
+def _fill(data: SequenceData, part: str) -> Samples:
+    """Store the negatives of a part; samples whose group cannot be filled are left out."""
+    samples = data.parts[part]
+    sampler = NegativeSampler.of(data, part, torch.from_numpy(data.item), data.settings.seed)
+    negatives = np.empty((len(samples), sampler.count), dtype=np.int64)
+    filled = np.empty(len(samples), dtype=bool)
+    for start in range(0, len(samples), _CHUNK):
+        rows = torch.arange(start, min(start + _CHUNK, len(samples)))
+        drawn, full = sampler.draw(rows, epoch=0)
+        negatives[start : start + _CHUNK], filled[start : start + _CHUNK] = drawn.numpy(), full.numpy()
+    kept = np.concatenate([[0], np.cumsum(filled)])
+    return Samples(
+        position=samples.position[filled],
+        user=samples.user[filled],
+        history_start=samples.history_start[filled],
+        history_end=samples.history_end[filled],
+        block_offsets=kept[samples.block_offsets],
+        negatives=negatives[filled],
+    )

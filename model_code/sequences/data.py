@@ -1,0 +1,122 @@
+"""A prepared log as flat arrays, memory-mapped from a folder of .npy files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from model_code.files import read_json
+from model_code.groups import LogShape, VocabularySizes
+from model_code.sequences.settings import SequenceSettings
+
+PARTS = ("fit", "validation", "test")  # in order of time; the index is the code in a split log
+EVENT_ARRAYS = ("item", "category", "timestamp", "user_offsets", "user", "item_count")
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """The m targets of one part, in time order: (timestamp, user row, item).
+
+    A target is an event with at least one strictly earlier event of its user. Validation and test hold
+    the groups that could be filled with negatives; fit holds every target.
+    """
+
+    position: NDArray[np.int64]  # (m,) index of the target's event
+    user: NDArray[np.int32]  # (m,) row of its user
+    history_start: NDArray[np.int64]  # (m,) first event of the history
+    history_end: NDArray[np.int64]  # (m,) one past its last event
+    block_offsets: NDArray[np.int64]  # (blocks + 1,) block b is samples [b] to [b + 1]
+    negatives: NDArray[np.int64] | None = None  # (m, k) event indices; None where drawn anew each epoch
+
+    def __len__(self) -> int:
+        return len(self.position)
+
+    def save(self, folder: Path) -> None:
+        """Write each array to ``folder`` under its own name."""
+        folder.mkdir()
+        for name, array in self._arrays().items():
+            np.save(folder / f"{name}.npy", array)
+
+    @classmethod
+    def load(cls, folder: Path, mmap: bool = True) -> Samples:
+        """Read what `save` wrote."""
+        names = [field.name for field in fields(cls) if (folder / f"{field.name}.npy").exists()]
+        return cls(**{name: load_array(folder, name, mmap) for name in names})
+
+    def _arrays(self) -> dict[str, NDArray[Any]]:
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: array for name, array in values.items() if array is not None}
+
+
+@dataclass(frozen=True, eq=False)
+class SequenceData:
+    """A log's n events, sorted by (user, timestamp, item), and the samples of its three parts.
+
+    ``item`` and ``category`` are *identity* codes: 2 to size - 1 are vocabulary ids, codes from size on
+    tell apart what the fit part does not hold. So repeats and negatives are exact, and a model sees
+    ``where(code < size, code, UNKNOWN)``. An event without category has the code UNKNOWN.
+    """
+
+    item: NDArray[np.int32]  # (n,)
+    category: NDArray[np.int32]  # (n,)
+    timestamp: NDArray[np.int64]  # (n,) ms since the epoch, UTC
+    user_offsets: NDArray[np.int64]  # (users + 1,) user row u has events [u] to [u + 1]
+    user: NDArray[np.int32]  # (users,) vocabulary id of each user row
+    item_count: NDArray[np.int64]  # (sizes.items,) events in the fit part, 0 for ids 0 and 1
+    parts: dict[str, Samples]
+    sizes: VocabularySizes
+    settings: SequenceSettings
+    manifest: dict[str, Any]
+
+    @classmethod
+    def load(cls, path: Path, mmap: bool = True) -> SequenceData:
+        """Open the folder that `build` wrote; with ``mmap`` pages are read when touched."""
+        manifest = read_json(path / MANIFEST)
+        return cls(
+            **{name: load_array(path, name, mmap) for name in EVENT_ARRAYS},
+            parts={part: Samples.load(path / part, mmap) for part in PARTS},
+            sizes=VocabularySizes(**manifest["sizes"]),
+            settings=SequenceSettings(**manifest["settings"]),
+            manifest=manifest,
+        )
+
+    @property
+    def identities(self) -> int:
+        """One more than the largest item code that may occur."""
+        return int(self.manifest["identities"]["items"])
+
+    @property
+    def shape(self) -> LogShape:
+        """What a model must know of this log to be built."""
+        return LogShape(self.sizes, self.settings.max_length, torch.tensor(self.item_count))
+
+    def events_in(self, part: str) -> NDArray[np.int64]:
+        """Return the indices of all events in the part's period, targets or not."""
+        first, end = period(self.manifest, part)
+        return np.flatnonzero((self.timestamp >= first) & (self.timestamp < end))
+
+    def user_rows(self) -> NDArray[np.int32]:
+        """Return the user row of each event, (n,)."""
+        return np.repeat(np.arange(len(self.user), dtype=np.int32), np.diff(self.user_offsets))
+
+
+def period(manifest: dict[str, Any], part: str) -> tuple[int, int]:
+    """Return the half-open range of timestamps of a part, from the manifest's two cuts."""
+    edges = [-(2**63), manifest["validation_timestamp"], manifest["split_timestamp"], 2**63 - 1]
+    index = PARTS.index(part)
+    return edges[index], edges[index + 1]
+
+
+def load_array(folder: Path, name: str, mmap: bool = True) -> NDArray[Any]:
+    """Load ``name``.npy.
+
+    The map is private (copy on write): torch takes only writable arrays without a copy and a warning.
+    """
+    array: NDArray[Any] = np.load(folder / f"{name}.npy", mmap_mode="c" if mmap else None)
+    return array

@@ -1,0 +1,123 @@
+"""Scorers that know nothing of the user: on sound negatives each stays near AUC .50."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from model_code.evaluation.metrics import auc
+from model_code.sequences.batches import scoring_rows
+from model_code.sequences.data import SequenceData
+from model_code.sequences.negatives import NegativeSampler
+
+# Groups of a part that are judged, a seeded subset: an AUC near .5 then has a standard error of .0006.
+_MOST_GROUPS = 250_000
+_CHUNK = 1 << 16  # groups drawn at once
+# The weight, in candidates, of a category's rate in that of an item, and of the overall rate in a category's.
+_PRIOR = 10.0
+
+Floats = NDArray[np.float64]
+
+
+class ClickRates(NamedTuple):
+    """A model of the candidate alone: smoothed click rates, an item's backed off to its category's."""
+
+    item_clicks: Floats  # (item codes,) positives of each item
+    item_shown: Floats  # (item codes,) positives and negatives of each item
+    category_rate: Floats  # (category codes,)
+
+    @classmethod
+    def fit(cls, data: SequenceData) -> ClickRates:
+        """Count the fit part's targets and negatives drawn for them."""
+        events = _fit_groups(data)
+        items, categories = (data.manifest["identities"][name] for name in ("items", "categories"))
+        item_clicks, item_shown = _tally(data.item, events, items)
+        clicks, shown = _tally(data.category, events, categories)
+        overall = clicks.sum() / max(shown.sum(), 1)
+        return cls(item_clicks, item_shown, (clicks + _PRIOR * overall) / (shown + _PRIOR))
+
+    def of(self, item: NDArray[np.int32], category: NDArray[np.int32]) -> Floats:
+        """Return the click rate of each candidate."""
+        backed_off = _PRIOR * self.category_rate[category]
+        return (self.item_clicks[item] + backed_off) / (self.item_shown[item] + _PRIOR)
+
+
+def sanity(data: SequenceData) -> dict[str, dict[str, Any]]:
+    """Judge the stored negatives of validation and test.
+
+    Returns:
+        For each of the two parts: ``groups`` judged; the AUC over all their candidates of three scorers,
+        ``auc_popularity`` (events in the fit part), ``auc_known`` (1 if the fit part has the item) and
+        ``auc_candidate`` (click rates of item and category in the fit part); and by class, positive and
+        negative, the share of candidates whose item is ``unknown`` or occurs in the ``history``.
+        None where a part has no group.
+    """
+    rates = ClickRates.fit(data)
+    return {part: _judge(data, part, rates) for part in ("validation", "test")}
+
+
+def _judge(data: SequenceData, part: str, rates: ClickRates) -> dict[str, Any]:
+    samples = data.parts[part]
+    assert samples.negatives is not None  # stored for these parts
+    rows = scoring_rows(samples, _MOST_GROUPS, data.settings.seed).numpy()
+    event = np.column_stack([samples.position[rows], samples.negatives[rows]])  # (groups, 1 + k)
+    item = data.item[event]
+    known = item < data.sizes.items
+    scores = {
+        "auc_popularity": np.where(known, data.item_count[np.where(known, item, 0)], 0),
+        "auc_known": known,
+        "auc_candidate": rates.of(item, data.category[event]),
+    }
+    return {
+        "groups": len(rows),
+        **{name: _auc(score) for name, score in scores.items()},
+        "unknown": _by_class(~known),
+        "history": _by_class(_in_history(data, part, rows, item)),
+    }
+
+
+def _auc(score: NDArray[Any]) -> float | None:
+    if not len(score):
+        return None
+    label = np.zeros(score.shape)
+    label[:, 0] = 1
+    return auc(label.ravel(), score.astype(np.float64).ravel())
+
+
+def _by_class(holds: NDArray[np.bool_]) -> dict[str, float | None]:
+    if not len(holds):
+        return {"positive": None, "negative": None}
+    return {"positive": float(holds[:, 0].mean()), "negative": float(holds[:, 1:].mean())}
+
+
+def _in_history(
+    data: SequenceData, part: str, rows: NDArray[np.int64], item: NDArray[np.int32]
+) -> NDArray[np.bool_]:
+    """Return (groups, 1 + k) whether a candidate's item occurs in the group's history."""
+    samples = data.parts[part]
+    found = np.zeros(item.shape, dtype=bool)
+    for slot in range(data.settings.max_length):
+        event = samples.history_start[rows] + slot
+        valid = event < samples.history_end[rows]
+        found |= valid[:, None] & (data.item[np.where(valid, event, 0)][:, None] == item)
+    return found
+
+
+def _fit_groups(data: SequenceData) -> NDArray[np.int64]:
+    """Return the events (groups, 1 + k) of fit groups, the positive first, as drawn in epoch 0."""
+    samples, seed = data.parts["fit"], data.settings.seed
+    sampler = NegativeSampler.of(data, "fit", torch.from_numpy(data.item), seed)
+    groups = []
+    for rows in scoring_rows(samples, _MOST_GROUPS, seed).split(_CHUNK):
+        negatives, filled = sampler.draw(rows, epoch=0)
+        groups.append(torch.cat([sampler.position[rows, None], negatives], dim=1)[filled])
+    return torch.cat(groups).numpy()
+
+
+def _tally(code: NDArray[np.int32], events: NDArray[np.int64], size: int) -> tuple[Floats, Floats]:
+    """Count each code among the positives, and among all candidates."""
+    clicks, shown = (np.bincount(code[chosen].ravel(), minlength=size) for chosen in (events[:, 0], events))
+    return clicks.astype(np.float64), shown.astype(np.float64)

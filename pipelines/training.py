@@ -1,0 +1,132 @@
+"""The training pipeline: from a raw click log to a judged and registered model."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated
+
+from zenml import Model, pipeline
+
+from model_code.evaluation.evaluate import EvaluationSettings
+from model_code.evaluation.gates import GateSettings
+from model_code.events.engine import EngineSettings
+from model_code.events.source import ColumnSettings, SourceSettings, TimeSettings, WindowSettings
+from model_code.events.split import SplitSettings
+from model_code.events.validation_settings import ValidationSettings
+from model_code.models.choice import ModelChoice
+from model_code.sequences.settings import SequenceSettings
+from model_code.settings import require
+from model_code.training.settings import TrainingSettings
+from pipelines.parameters import flat, from_yaml
+from steps.build_sequences import build_sequences
+from steps.caching import ROOT, files_version, raw_version
+from steps.compare import compare
+from steps.evaluate import evaluate
+from steps.ingest import ingest
+from steps.judge import judge
+from steps.register import register
+from steps.require_valid import require_valid
+from steps.split import split
+from steps.train import train
+from steps.validate import validate
+
+Source = Annotated[SourceSettings, from_yaml(SourceSettings, "source")]
+Engine = Annotated[EngineSettings, from_yaml(EngineSettings, "engine")]
+Limits = Annotated[ValidationSettings, from_yaml(ValidationSettings, "validation")]
+Split = Annotated[SplitSettings, from_yaml(SplitSettings, "split")]
+Sequences = Annotated[SequenceSettings, from_yaml(SequenceSettings, "sequences")]
+Choice = Annotated[ModelChoice, from_yaml(ModelChoice, "models")]
+Training = Annotated[TrainingSettings, from_yaml(TrainingSettings, "training")]
+EvaluationOf = Annotated[EvaluationSettings, from_yaml(EvaluationSettings, "evaluation")]
+Gates = Annotated[GateSettings, from_yaml(GateSettings, "gates")]
+
+DEMO = SourceSettings(
+    path="data/clicks",
+    columns=ColumnSettings(
+        user_id="user_id",
+        item_id="item_id",
+        category_id="category_id",
+        behavior="behavior",
+        timestamp="timestamp",
+    ),
+    time=TimeSettings(unit="ms"),
+    behaviors_known=("pv", "cart", "fav", "buy"),
+    behaviors_kept=("pv",),
+    window=WindowSettings(start="2024-03-04T00:00:00+00:00", end="2024-03-18T00:00:00+00:00"),
+    ids="integer",
+)
+
+
+@pipeline(model=Model(name="deminet-demo"))
+def training_pipeline(
+    source: Source = DEMO,
+    engine: Engine = EngineSettings(),
+    suite: str = "configs/expectations/click_log.yaml",
+    validation: Limits = ValidationSettings(),
+    split_by: Split = SplitSettings(),
+    sequences: Sequences = SequenceSettings(),
+    model: Choice = ModelChoice(name="deminet"),
+    baselines: list[Choice] = [ModelChoice(name="din"), ModelChoice(name="popularity")],
+    training: Training = TrainingSettings(),
+    evaluation: EvaluationOf = EvaluationSettings(),
+    gates: Gates = GateSettings(),
+) -> None:
+    """Ingest, validate, split, build sequences, train, evaluate, compare, register.
+
+    The defaults train on the demo log. Each parameter can be set under ``parameters:`` in a YAML file given
+    as ``--config``; its settings class documents its keys.
+    """
+    log = ingest(source, engine, raw_version(source))
+    limits = replace(validation, behaviors=source.as_table().behaviors_kept or validation.behaviors)
+    validation_result = validate(log, source.path, suite, files_version([ROOT / suite]), limits, engine)
+    require_valid(validation_result)
+    split_log = split(log, split_by, engine, after="require_valid")
+    data = build_sequences(split_log, sequences, engine)
+
+    choices = [model, *baselines]
+    labels = [choice.label for choice in choices]
+    require(len(set(labels)) == len(labels), "model and baselines", labels, "labels that differ")
+    bundles, evaluations = [], []
+    for choice in choices:
+        name = {"model": choice.label}
+        bundle = train.with_options(substitutions=name)(data, choice, training, id=f"train_{choice.label}")
+        bundles.append(bundle)
+        evaluations.append(
+            evaluate.with_options(substitutions=name)(
+                bundle, data, evaluation, training.device, id=f"evaluate_{choice.label}"
+            )
+        )
+    comparison = compare(evaluations, labels)
+    resolved = flat(
+        source=source,
+        split_by=split_by,
+        sequences=sequences,
+        validation=validation,
+        model=model,
+        training=training,
+        evaluation=evaluation,
+        gates=gates,
+    )
+    verdict = judge(
+        source.path,
+        labels,
+        bundles,
+        evaluations,
+        comparison,
+        validation_result,
+        split_log,
+        data,
+        gates,
+        resolved,
+    )
+    register(
+        labels,
+        bundles[0],
+        evaluations,
+        comparison,
+        validation_result,
+        verdict,
+        split_log,
+        data,
+        resolved,
+    )

@@ -1,0 +1,98 @@
+"""What a step's cached result depends on, beyond its parameters and inputs.
+
+The orchestrator's cache key covers the source of the step function alone. A step here is a few lines that
+call `model_code`, so its key takes in every module of this project that the step's module imports, directly
+or not, and the version of the raw files that it reads.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from zenml.config import CachePolicy
+from zenml.config.source import Source
+
+from model_code.events.raw_table import open_table
+from model_code.events.source import SourceSettings
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("model_code", "steps", "pipelines")
+
+
+def cache_policy(module: str) -> CachePolicy:
+    """Cache policy of a step: parameters and inputs, and what the module's own ``version()`` returns."""
+    return CachePolicy(cache_func=Source.from_import_path(f"{module}.version"))
+
+
+def code_version(module: str) -> str:
+    """Hash of the sources of ``module`` and of all project modules that it imports, templates included.
+
+    Imports inside functions count; packages from outside the project do not (the constraints file pins them).
+    """
+    digest = hashlib.sha256()
+    for path in sorted(_closure(module)):
+        digest.update(str(path.relative_to(ROOT)).encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def raw_version(source: SourceSettings) -> str:
+    """Version of a source's raw files; raises `IngestError` when there are none."""
+    table = source.as_table()
+    paths = list(open_table(table.path, table.table_columns, table.header, "source").files.paths)
+    if table.categories:
+        paths.append(Path(table.categories.path))
+    return files_version(paths)
+
+
+def files_version(paths: Iterable[Path]) -> str:
+    """Hash of names, sizes and modification times: cheap at any size, and changed by any rewrite.
+
+    A rewrite with the same content runs the reading step again, whose output then has the same content
+    hash, so that nothing after it runs.
+    """
+    digest = hashlib.sha256()
+    for path in sorted(paths):
+        status = path.stat()
+        digest.update(f"{path} {status.st_size} {status.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
+
+
+def _closure(module: str) -> set[Path]:
+    seen: set[Path] = set()
+    queue = [module]
+    while queue:
+        path = _source(queue.pop())
+        if path is None or path in seen:
+            continue
+        seen.add(path)
+        seen.update((path.parent / "templates").glob("*"))
+        queue.extend(_imports(path))
+    return seen
+
+
+def _source(module: str) -> Path | None:
+    """The file of a project module; ``None`` for a name that is not one (a class or a function, say)."""
+    folder = ROOT.joinpath(*module.split("."))
+    for path in (folder.with_suffix(".py"), folder / "__init__.py"):
+        if path.is_file():
+            return path
+    return None
+
+
+def _imports(path: Path) -> Iterator[str]:
+    """Names of project modules that a file imports, and of the packages around them."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        else:
+            continue
+        for name in names:
+            if name.split(".")[0] in PACKAGES:
+                parts = name.split(".")
+                yield from (".".join(parts[:end]) for end in range(1, len(parts) + 1))

@@ -1,0 +1,1 @@
+"""The expectations about a click log, run by Great Expectations inside DuckDB."""

@@ -1,0 +1,70 @@
+import gzip
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from model_code.events import raw_files
+from model_code.events.errors import IngestError
+from model_code.events.raw_files import count_lines, find_files, first_line
+
+SUFFIXES = (".csv", ".jsonl", ".parquet")
+
+
+def test_a_folder_is_searched_below_in_name_order_without_hidden_and_unknown_files(tmp_path):
+    for name in ("b/2.csv", "a.csv.gz", "b/1.csv", ".hidden.csv", ".git/x.csv", "notes.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    files = find_files(str(tmp_path), SUFFIXES, "source.path")
+    assert [files.name(path) for path in files.paths] == ["a.csv.gz", "b/1.csv", "b/2.csv"]
+    assert files.suffix == ".csv"
+
+
+def test_a_glob_picks_files_and_a_name_with_brackets_is_a_file(tmp_path):
+    for name in ("d1.csv", "d2.csv", "x.csv", "[ab].csv"):
+        (tmp_path / name).touch()
+    names = [path.name for path in find_files(str(tmp_path / "d*.csv"), SUFFIXES, "source.path").paths]
+    assert names == ["d1.csv", "d2.csv"]
+    assert len(find_files(str(tmp_path / "[ab].csv"), SUFFIXES, "source.path").paths) == 1
+
+
+@pytest.mark.parametrize("name", ["nothing.csv", "empty", "*.csv"])
+def test_nothing_found_names_the_setting_and_the_path(tmp_path, name):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(IngestError, match=r"source\.path: .*" + name.replace("*", r"\*")):
+        find_files(str(tmp_path / name), SUFFIXES, "source.path")
+
+
+def test_mixed_formats_are_refused(tmp_path):
+    (tmp_path / "a.csv").touch()
+    (tmp_path / "b.parquet").touch()
+    with pytest.raises(IngestError, match=r"mixes \.csv and \.parquet"):
+        find_files(str(tmp_path), SUFFIXES, "source.path")
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from([b"", b"  ", b"\t", b"1,2", b"\xff"]), st.sampled_from([b"\n", b"\r\n"]))),
+    st.integers(1, 9),
+)
+def test_lines_are_counted_alike_for_any_chunk(tmp_path_factory, lines, chunk):
+    path = tmp_path_factory.mktemp("lines") / "log.csv"
+    content = b"".join(text + end for text, end in lines)
+    path.write_bytes(content)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(raw_files, "CHUNK", chunk)
+        assert count_lines(path) == sum(bool(text.strip()) for text, _ in lines)
+
+
+def test_first_line_drops_the_byte_order_mark_and_the_line_end(tmp_path):
+    path = tmp_path / "log.csv.gz"
+    path.write_bytes(gzip.compress(b"\xef\xbb\xbfuser,item\r\n1,2\r\n"))
+    assert first_line(path) == "user,item"
+    path.write_bytes(gzip.compress(b""))
+    assert first_line(path) is None
+
+
+def test_a_cut_archive_is_an_error_that_names_it(tmp_path):
+    path = tmp_path / "log.csv.gz"
+    path.write_bytes(gzip.compress(b"user,item\n" * 10_000)[:-20])
+    with pytest.raises(IngestError, match="log.csv.gz.*cut"):
+        count_lines(path)

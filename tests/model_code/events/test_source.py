@@ -1,0 +1,60 @@
+import pytest
+
+from model_code.events.source import ColumnSettings, SourceSettings, WindowSettings
+from model_code.settings import SettingsError, parse
+
+COLUMNS = {"user_id": "u", "item_id": "i", "timestamp": "t"}
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        ({"path": ""}, "source.path"),
+        ({"format": "csv"}, "source.format"),
+        ({"columns": None}, "source.columns"),
+        ({"columns": {**COLUMNS, "item_id": "u"}}, "source.columns"),
+        ({"time": {"unit": "seconds"}}, "source.time.unit"),
+        ({"ids": "int"}, "source.ids"),
+        ({"behaviors_kept": ["pv"]}, "source.behaviors_kept"),
+        (
+            {"columns": {**COLUMNS, "behavior": "b"}, "behaviors_kept": ["pv"], "behaviors_known": ["buy"]},
+            "source.behaviors_kept",
+        ),
+        ({"window": {"start": "2017-11-25T00:00:00"}}, "source.window.start"),
+        ({"window": {"start": "yesterday"}}, "source.window.start"),
+        (
+            {"window": {"start": "2017-11-25T00:00:00+00:00", "end": "2017-11-25T00:00:00+08:00"}},
+            "source.window.end",
+        ),
+        (
+            {
+                "columns": {**COLUMNS, "category_id": "c"},
+                "categories": {"path": "x.csv", "item_id": "i", "category_id": "c"},
+            },
+            "source.columns.category_id",
+        ),
+        ({"format": "taobao"}, "source.columns"),
+        ({"colums": COLUMNS}, "source.colums"),
+    ],
+)
+def test_wrong_settings_are_named(values, named):
+    with pytest.raises(SettingsError, match=named):
+        parse(SourceSettings, {"path": "log.csv", "columns": COLUMNS, **values}, "source")
+
+
+def test_the_window_is_read_with_its_offset():
+    window = WindowSettings(start="1970-01-01T08:00:01+08:00", end="1970-01-01T00:00:01.500Z")
+    assert window.milliseconds() == (1000, 1500)
+
+
+def test_taobao_needs_its_path_only():
+    source = SourceSettings(path="UserBehavior.csv", format="taobao").as_table()
+    assert source.header == ("user_id", "item_id", "category_id", "behavior", "timestamp")
+    assert source.behaviors_kept == ("pv",)
+    assert source.window.milliseconds() == (1511539200000, 1512316800000)
+    assert source.as_table() == source
+
+
+def test_columns_map_canonical_to_raw_names():
+    columns = ColumnSettings(user_id="visitor", item_id="sku", timestamp="at", behavior="event")
+    assert columns.mapping() == {"user_id": "visitor", "item_id": "sku", "timestamp": "at", "behavior": "event"}

@@ -1,0 +1,63 @@
+"""Small random groups, and weights that are nowhere trivial."""
+
+import numpy as np
+import torch
+
+from model_code.groups import Group, LogShape, VocabularySizes
+
+SIZES = VocabularySizes(items=30, categories=8, users=9)
+
+
+def log_shape(max_length=7, sizes=SIZES):
+    return LogShape(sizes, max_length, torch.arange(sizes.items))
+
+
+def random_group(lengths, candidates, length=None, seed=0, sizes=SIZES):
+    """Histories of the given lengths, with unknown (1) and repeated items, padded to ``length``."""
+    generator = torch.Generator().manual_seed(seed)
+    lengths = torch.tensor(lengths)
+    slots = length or int(lengths.max())
+    valid = torch.arange(slots) < lengths[:, None]
+
+    def ids(high, *shape):
+        return torch.randint(1, high, shape, generator=generator)
+
+    batch = len(lengths)
+    item = ids(sizes.items, batch, slots)
+    item[:, ::3] = torch.where(
+        item[:, ::3] % 2 == 0, 1, item[:, :1]
+    )  # unknown items, and repeats of the first
+    return Group(
+        history_item=item * valid,
+        history_category=ids(sizes.categories, batch, slots) * valid,
+        length=lengths,
+        candidate_item=ids(sizes.items, batch, candidates),
+        candidate_category=ids(sizes.categories, batch, candidates),
+        user=ids(sizes.users, batch),
+    )
+
+
+def randomise(module, seed=0, scale=0.3):
+    """Draw every weight and running statistic anew, in float64, so that no zero or one hides a mistake."""
+    torch.manual_seed(seed)
+    module.double()
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.copy_(torch.randn_like(parameter) * scale)
+        for name, buffer in module.named_buffers():
+            if name.endswith("running_mean"):
+                buffer.normal_()
+            elif name.endswith("running_var"):
+                buffer.uniform_(0.5, 2)
+        for child in module.modules():
+            if isinstance(child, torch.nn.Embedding):
+                child.weight[0] = 0
+    return module
+
+
+def array(tensor):
+    return tensor.detach().numpy()
+
+
+def close(tensor, expected):
+    np.testing.assert_allclose(tensor.detach().numpy(), expected, rtol=1e-9, atol=1e-9)

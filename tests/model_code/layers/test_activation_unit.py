@@ -1,0 +1,35 @@
+import literal
+import pytest
+import torch
+from examples import array, close, randomise
+
+from model_code.layers.activation_unit import ActivationUnit
+
+LENGTHS = [5, 1, 3]
+
+
+@pytest.mark.parametrize("softmax", [True, False])
+@pytest.mark.parametrize("hidden", [(6,), (7, 5)])
+def test_formula(softmax, hidden):
+    torch.manual_seed(0)
+    width = 4
+    unit = randomise(ActivationUnit(width, hidden, softmax=softmax))
+    queries = torch.randn(3, 2, width, dtype=torch.float64)
+    keys = torch.randn(3, 5, width, dtype=torch.float64)
+    mask = torch.arange(5) < torch.tensor(LENGTHS)[:, None]
+    weights = unit(queries, keys, mask)
+    layers = [(array(layer.weight), array(layer.bias)) for layer in (unit.first, *unit.others)]
+    layers.append((array(unit.score.weight), 0.0 if softmax else array(unit.score.bias)))
+    for b, n in enumerate(LENGTHS):
+        for c in range(2):
+            expected = literal.activation_unit(array(queries)[b, c], array(keys)[b, :n], layers, softmax)
+            close(weights[b, c, :n], expected)
+            assert (weights[b, c, n:] == 0).all()
+
+
+def test_gradient_is_that_of_finite_differences():
+    unit = randomise(ActivationUnit(3, (4, 2), softmax=True))
+    queries = torch.randn(2, 2, 3, dtype=torch.float64, requires_grad=True)
+    keys = torch.randn(2, 4, 3, dtype=torch.float64, requires_grad=True)
+    mask = torch.arange(4) < torch.tensor([[4], [2]])
+    assert torch.autograd.gradcheck(lambda q, k: unit(q, k, mask), (queries, keys))

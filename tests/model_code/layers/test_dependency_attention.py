@@ -1,0 +1,82 @@
+import literal
+import pytest
+import torch
+from examples import array, close, random_group, randomise
+
+from model_code.layers.dependency_attention import DependencyAttention
+from model_code.layers.graph import Edges, add_views, build_edges
+
+LENGTHS = [6, 1, 3]
+
+
+def weights(layer):
+    return [
+        array(p)
+        for p in (
+            layer.projection.weight, layer.centre, layer.neighbour, layer.relation, layer.relation_bias,
+        )
+    ]  # fmt: skip
+
+
+def sets_of(pair, itself, n):
+    """Neighbour sets of one graph from its edge masks."""
+    sets = {
+        name: [pair[r, i].nonzero().flatten().tolist() for i in range(n)]
+        for r, name in enumerate(("in", "out", "sim"))
+    }
+    sets["self"] = [[i] if itself[i] else [] for i in range(n)]
+    return sets
+
+
+@pytest.fixture
+def nodes():
+    torch.manual_seed(1)
+    return torch.randn(3, 6, 8, dtype=torch.float64, requires_grad=True)
+
+
+@pytest.fixture
+def edges(nodes):
+    return build_edges(nodes, random_group(LENGTHS, candidates=1), neighbors=2, threshold=0.3)
+
+
+@pytest.mark.parametrize("heads", [1, 2, 4])
+def test_equations_on_the_graph_and_on_views_with_dropped_edges(nodes, edges, heads):
+    layer = randomise(DependencyAttention(8, heads))
+    views = add_views(edges, 0.6)
+    refined = layer(nodes, views)
+    empty = 0
+    for v in range(3):
+        for b, n in enumerate(LENGTHS):
+            sets = sets_of(views.pair[v, b], views.itself[v, b], n)
+            empty += sum(not around for relation in sets.values() for around in relation)
+            close(refined[v, b, :n], literal.dependency_attention(array(nodes)[b, :n], sets, *weights(layer)))
+            assert (refined[v, b, n:] == 0).all()
+    assert empty > 10
+
+
+def test_views_in_one_pass_equal_passes_one_by_one(nodes, edges):
+    layer = randomise(DependencyAttention(8, 2))
+    views = add_views(edges, 0.6)
+    together = layer(nodes, views)
+    for v in range(3):
+        torch.testing.assert_close(together[v], layer(nodes, Edges(views.pair[v], views.itself[v])))
+
+
+def test_an_isolated_node_is_zero_with_a_finite_gradient(nodes):
+    layer = randomise(DependencyAttention(8, 2))
+    edges = Edges(torch.zeros(3, 3, 6, 6, dtype=torch.bool), torch.zeros(3, 6, dtype=torch.bool))
+    edges.itself[0, 0] = True
+    refined = layer(nodes, edges)
+    refined.sum().backward()
+    assert (refined[0, 1:] == 0).all()
+    assert (refined[1:] == 0).all()
+    assert refined[0, 0].abs().min() > 0
+    assert all(p.grad.isfinite().all() for p in layer.parameters())
+    assert nodes.grad.isfinite().all()
+    assert (nodes.grad[1:] == 0).all()
+
+
+def test_gradient_is_that_of_finite_differences(nodes, edges):
+    layer = randomise(DependencyAttention(8, 2))
+    views = add_views(edges, 0.5)
+    assert torch.autograd.gradcheck(lambda x: layer(x, views), nodes, fast_mode=True)

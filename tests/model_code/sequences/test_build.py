@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from model_code.sequences.data import EVENT_ARRAYS, PARTS, SequenceData, period
+
+
+def digests(folder: Path) -> dict[str, str]:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {str(f.relative_to(folder)): hashlib.sha256(f.read_bytes()).hexdigest() for f in files}
+
+
+def test_events_are_those_of_the_log(data: SequenceData, events: pd.DataFrame) -> None:
+    np.testing.assert_array_equal(data.timestamp, events["timestamp"])
+    rows = events["user_id"].rank(method="dense").astype(int) - 1
+    np.testing.assert_array_equal(data.user_rows(), rows)
+    assert data.manifest["events"] == len(events)
+    assert data.manifest["users"] == events["user_id"].nunique()
+
+
+def test_no_target_or_history_reaches_over_its_time(data: SequenceData) -> None:
+    for part in PARTS:
+        samples = data.parts[part]
+        first, end = period(data.manifest, part)
+        at = data.timestamp[samples.position]
+        assert len(samples) > 0
+        assert (first <= at).all() and (at < end).all()
+        assert (data.timestamp[samples.history_end - 1] < at).all()
+        assert (samples.history_end > samples.history_start).all()
+        assert (samples.history_start >= data.user_offsets[samples.user]).all()
+        assert (np.diff(at) >= 0).all()
+
+
+def test_parts_share_no_target_and_fit_holds_no_later_event(data: SequenceData) -> None:
+    positions = [data.parts[part].position for part in PARTS]
+    assert len(np.unique(np.concatenate(positions))) == sum(map(len, positions))
+    cut = data.manifest["validation_timestamp"]
+    fit = data.parts["fit"]
+    assert data.timestamp[np.concatenate([fit.position, fit.history_end - 1])].max() < cut
+    assert (data.item[fit.position] < data.sizes.items).all()
+
+
+def test_counts(data: SequenceData, events: pd.DataFrame, split_log) -> None:
+    earliest = events.groupby("user_id")["timestamp"].transform("min")
+    cuts = [split_log.manifest[name] for name in ("validation_timestamp", "split_timestamp")]
+    part = np.searchsorted(cuts, events["timestamp"], side="right")
+    for number, name in enumerate(PARTS):
+        counts = data.manifest["parts"][name]
+        assert counts["events"] == (part == number).sum()
+        assert counts["targets"] == ((part == number) & (events["timestamp"] > earliest)).sum()
+        assert counts["targets"] - counts["groups_dropped"] == len(data.parts[name])
+        assert counts["blocks"] == max(1, round(counts["targets"] / data.settings.negative_block))
+        assert data.parts[name].block_offsets[-1] == len(data.parts[name])
+
+
+@pytest.mark.parametrize("strings", [False, True])
+def test_bytes_depend_on_neither_threads_nor_row_order(
+    strings: bool, events: pd.DataFrame, make_split, prepare, tmp_path: Path
+) -> None:
+    if strings:
+        events = events.assign(**{key: events[key].astype(str) for key in ("user_id", "item_id")})
+    shuffled = np.random.default_rng(1).permutation(len(events))
+    values = {"max_length": 5, "negatives_per_positive": 3, "negative_block": 200}
+    prepare(make_split(events), threads=1, out=tmp_path / "one", **values)
+    prepare(make_split(events, order=shuffled, row_group=97), threads=3, out=tmp_path / "two", **values)
+    assert digests(tmp_path / "one") == digests(tmp_path / "two")
+
+
+def test_in_memory_equals_mapped(split_log, prepare, tmp_path: Path) -> None:
+    mapped = prepare(split_log, out=tmp_path / "log", negatives_per_positive=2)
+    loaded = SequenceData.load(tmp_path / "log", mmap=False)
+    for name in EVENT_ARRAYS:
+        assert isinstance(getattr(mapped, name), np.memmap)
+        assert not isinstance(getattr(loaded, name), np.memmap)
+        np.testing.assert_array_equal(getattr(mapped, name), getattr(loaded, name))
+    assert loaded.parts["fit"].negatives is None
+    np.testing.assert_array_equal(loaded.parts["test"].negatives, mapped.parts["test"].negatives)
+    assert loaded.settings == mapped.settings
+    assert loaded.shape.item_count.tolist() == loaded.item_count.tolist()
+    assert (loaded.shape.sizes, loaded.shape.max_length) == (mapped.sizes, 20)
+
+
+def test_a_part_outside_its_period_is_an_error(
+    events: pd.DataFrame, make_split, prepare, tmp_path: Path
+) -> None:
+    split = make_split(events)
+    manifest = split.path / "manifest.json"
+    cut = split.manifest["split_timestamp"]
+    manifest.write_text(manifest.read_text().replace(str(cut), str(cut + 5000)))
+    with pytest.raises(ValueError, match=r"part test holds timestamps from .* split the log again"):
+        prepare(split, out=tmp_path / "log")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_fit_part_without_samples_is_an_error(make_split, prepare, tmp_path: Path) -> None:
+    log = pd.DataFrame({"user_id": [1, 1, 2], "item_id": [1, 2, 3], "category_id": 0, "timestamp": [5, 5, 9]})
+    with pytest.raises(ValueError, match="no user has two events at different times"):
+        prepare(make_split(log, cuts=(7, 8)), out=tmp_path / "log")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_log_without_any_category_or_later_part_is_prepared(make_split, prepare) -> None:
+    log = pd.DataFrame({"user_id": [1, 1, 2, 2], "item_id": [1, 2, 3, 4], "timestamp": [1, 2, 3, 4]})
+    log["category_id"] = pd.Series([None] * 4, dtype="Int64")
+    data = prepare(make_split(log, cuts=(7, 8)), negatives_per_positive=1)
+    assert data.sizes == (6, 2, 4)
+    assert set(data.category) == {1}
+    assert [len(data.parts[part]) for part in PARTS] == [2, 0, 0]
+    assert data.manifest["sanity"]["test"]["auc_known"] is None

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from model_code.sequences.data import PARTS
+from model_code.sequences.samples import cut_blocks, make_samples
+from model_code.sequences.settings import SequenceSettings
+
+TIMES = st.lists(st.lists(st.integers(0, 12), min_size=1, max_size=12).map(sorted), min_size=1, max_size=8)
+
+
+def by_hand(
+    users: list[list[int]], cuts: dict[str, int], length: int
+) -> dict[str, list[tuple[int, int, list[int]]]]:
+    """(position, user row, history positions) of each part's samples in order, by loops."""
+    found: dict[str, list[tuple[int, int, int, list[int]]]] = {part: [] for part in PARTS}
+    offset = 0
+    for row, times in enumerate(users):
+        for index, time in enumerate(times):
+            history = [offset + i for i, earlier in enumerate(times) if earlier < time][-length:]
+            late = (time >= cuts["validation_timestamp"]) + (time >= cuts["split_timestamp"])
+            if history:
+                found[PARTS[late]].append((time, row, offset + index, history))
+        offset += len(times)
+    return {part: [(p, row, history) for _, row, p, history in sorted(rows)] for part, rows in found.items()}
+
+
+@given(users=TIMES, cuts=st.tuples(st.integers(0, 12), st.integers(0, 12)), length=st.integers(1, 5))
+def test_samples_equal_loops(users: list[list[int]], cuts: tuple[int, int], length: int) -> None:
+    named = {"validation_timestamp": min(cuts), "split_timestamp": max(cuts)}
+    timestamp = np.concatenate(users).astype(np.int64)
+    offsets = np.cumsum([0, *map(len, users)])
+    made = make_samples(timestamp, offsets, named, SequenceSettings(max_length=length))
+    for part, expected in by_hand(users, named, length).items():
+        samples = made[part]
+        ranges = zip(samples.history_start, samples.history_end, strict=True)
+        histories = [list(range(start, end)) for start, end in ranges]
+        assert list(zip(samples.position, samples.user, histories, strict=True)) == expected
+
+
+@pytest.mark.parametrize(
+    ("count", "size", "blocks"),
+    [(0, 10, 1), (3, 10, 1), (14, 10, 1), (16, 10, 2), (100, 10, 10), (104, 10, 10), (107, 10, 11)],
+)
+def test_blocks_are_of_nearly_equal_size(count: int, size: int, blocks: int) -> None:
+    offsets = cut_blocks(count, size)
+    sizes = np.diff(offsets)
+    assert (offsets[0], offsets[-1], len(sizes)) == (0, count, blocks)
+    assert sizes.max() - sizes.min() <= 1
