@@ -59,6 +59,7 @@ DEMO = SourceSettings(
 
 @pipeline(model=Model(name="deminet-demo"))
 def training_pipeline(
+    name: str = "the demo click log",
     source: Source = DEMO,
     engine: Engine = EngineSettings(),
     suite: str = "configs/expectations/click_log.yaml",
@@ -78,7 +79,7 @@ def training_pipeline(
     """
     log = ingest(source, engine, raw_version(source))
     limits = replace(validation, behaviors=source.as_table().behaviors_kept or validation.behaviors)
-    validation_result = validate(log, source.path, suite, files_version([ROOT / suite]), limits, engine)
+    validation_result = validate(log, name, suite, files_version([ROOT / suite]), limits, engine)
     require_valid(validation_result)
     split_log = split(log, split_by, engine, after="require_valid")
     data = build_sequences(split_log, sequences, engine)
@@ -88,11 +89,13 @@ def training_pipeline(
     require(len(set(labels)) == len(labels), "model and baselines", labels, "labels that differ")
     bundles, evaluations = [], []
     for choice in choices:
-        name = {"model": choice.label}
-        bundle = train.with_options(substitutions=name)(data, choice, training, id=f"train_{choice.label}")
+        artifact = {"model": choice.label}
+        bundle = train.with_options(substitutions=artifact)(
+            data, choice, training, id=f"train_{choice.label}"
+        )
         bundles.append(bundle)
         evaluations.append(
-            evaluate.with_options(substitutions=name)(
+            evaluate.with_options(substitutions=artifact)(
                 bundle, data, evaluation, training.device, id=f"evaluate_{choice.label}"
             )
         )
@@ -108,7 +111,7 @@ def training_pipeline(
         gates=gates,
     )
     verdict = judge(
-        source.path,
+        name,
         labels,
         bundles,
         evaluations,

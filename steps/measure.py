@@ -27,7 +27,14 @@ def measured() -> Iterator[dict[str, Any]]:
     notes["seconds"] = round(time.monotonic() - began, 3)
     if (peak := _peak_memory()) is not None:
         notes["peak_memory_mib"] = peak
-    log_metadata(notes)
+    log_metadata(_without_none(notes))
+
+
+def _without_none(value: Any) -> Any:
+    """Leave out what has no value, which the orchestrator's metadata cannot hold."""
+    if not isinstance(value, dict):
+        return value
+    return {str(key): _without_none(part) for key, part in value.items() if part is not None}
 
 
 def _reset_peak_memory() -> None:

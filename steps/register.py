@@ -76,7 +76,7 @@ def register(
             "verdict": asdict(facts.verdict),
             "reports": dict(facts.reports),
         }
-        log_metadata(metadata, infer_model=True)
+        log_metadata(metadata=metadata, infer_model=True)
         if facts.verdict.passed:
             model.set_stage(ModelStages.STAGING, force=True)
         logger.info("\n%s\n", terminal_summary(facts))

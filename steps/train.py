@@ -7,20 +7,22 @@ import json
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from tqdm import tqdm
 from zenml import ArtifactConfig, step
 from zenml.enums import ArtifactType
+from zenml.logger import get_logger
 
 from model_code.bundle import Bundle
 from model_code.models.choice import ModelChoice
-from model_code.training.loop import Progress
 from model_code.training.settings import TrainingSettings
 from model_code.training.train import train as train_model
 from steps.artifacts import FolderMaterializer, SequenceFolder, folder_hash, output_folder
 from steps.caching import ROOT, cache_policy, code_version
 from steps.measure import measured
+from steps.progress import ProgressBar
+
+logger = get_logger(__name__)
 
 CHECKPOINTS = ROOT / "checkpoints"
 
@@ -45,12 +47,14 @@ def train(
             choice,
             data,
             training,
-            vocabulary=sequences.path / "vocabulary",
+            vocabulary=sequences.path,
             out=output_folder(),
             checkpoint=checkpoint,
             run=run,
             report=bar,
         )
+        for record in bundle.history:
+            logger.info("%s", _in_words(choice.label, record))
         notes.update(model=choice.label, **bundle.manifest["training"], history=bundle.history)
     return bundle
 
@@ -63,32 +67,9 @@ def _run_id(data: Path, choice: ModelChoice, training: TrainingSettings) -> str:
     return digest.hexdigest()
 
 
-class ProgressBar:
-    """One bar a pass: loss, best validation AUC so far, samples a second and the time left."""
-
-    def __init__(self, label: str) -> None:
-        self._label = label
-        self._bar: tqdm | None = None
-        self._epoch = -1
-
-    def __enter__(self) -> ProgressBar:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            self._bar.close()
-
-    def __call__(self, progress: Progress) -> None:
-        """Show where training stands."""
-        if self._bar is None or progress.epoch != self._epoch:
-            self.__exit__()
-            title = f"{self._label}: epoch {progress.epoch + 1}/{progress.epochs}"
-            self._bar = tqdm(total=progress.batches, desc=title, unit="batch", mininterval=0, initial=0)
-            self._epoch = progress.epoch
-        rate = progress.samples / max(progress.seconds, 1e-9)
-        best = "" if progress.best_auc is None else f"{progress.best_auc:.4f}"
-        self._bar.set_postfix(
-            {"loss": f"{progress.loss:.4f}", "samples/s": f"{rate:,.0f}", "best AUC": best or "-"},
-            refresh=False,
-        )
-        self._bar.update(progress.batch - self._bar.n)
+def _in_words(label: str, record: dict[str, Any]) -> str:
+    return (
+        f"{label}: epoch {record['epoch']}, loss {record['loss_total']:.4f}, "
+        f"validation AUC {record['validation_auc']:.4f}, Log Loss {record['validation_log_loss']:.4f}, "
+        f"{record['samples'] / record['seconds']:,.0f} samples/s"
+    )

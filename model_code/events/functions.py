@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import ibis
-from ibis.expr.types import StructValue, TimestampValue
+from ibis.expr.types import JSONValue, StructValue, TimestampValue
 
 _UTC = ibis.dtype("timestamp('UTC')")
 
@@ -45,6 +45,6 @@ def json_extract_string(text: str, path: str) -> str:
     """A value as text; an integer comes back digit by digit, whatever its size."""
 
 
-@ibis.udf.scalar.builtin(signature=((ibis.dtype("struct<>"),), ibis.dtype("string")))  # of any struct
-def to_json(record: StructValue) -> str:
+@ibis.udf.scalar.builtin(signature=((ibis.dtype("struct<>"),), ibis.dtype("json")))  # of any struct
+def to_json(record: StructValue) -> JSONValue:
     """A struct as a JSON object."""

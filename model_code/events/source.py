@@ -51,7 +51,7 @@ class TimeSettings:
     """How the log writes time.
 
     Attributes:
-        unit: whole "s", "ms", "us" or "ns" since 1970 UTC, or "iso" for 2017-11-25T08:00:00+08:00 and the like.
+        unit: whole "s", "ms", "us" or "ns" since 1970 UTC, or "iso", as 2017-11-25T08:00:00+08:00.
         zone: the zone of texts without an offset, as an IANA name ("Asia/Shanghai").
     """
 

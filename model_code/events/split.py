@@ -74,8 +74,8 @@ class SplitLog:
 def split(log: ClickLog, settings: SplitSettings, engine: EngineSettings, out: Path) -> SplitLog:
     """Remove users with few events and cut the rest in time.
 
-    The earliest n (1 - test fraction) timestamps, rounded up, end at t*; events before t* are the train period,
-    t* itself and later the test period. The train period is cut in the same way.
+    The earliest n (1 - test fraction) timestamps, rounded up, end at t*; events before t* are the train
+    period, t* itself and later the test period. The train period is cut in the same way.
 
     Args:
         log: the canonical events.

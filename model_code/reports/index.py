@@ -2,28 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from model_code.reports.page import render
 
 TITLES = {"validation": "the log", "comparison": "the models"}
 
 
+class Run(NamedTuple):
+    """A run's row in the index."""
+
+    pipeline: str
+    name: str
+    changed: int  # ms since the epoch
+    pages: list[tuple[str, str]]  # path, what it is about
+
+
 def render_index(reports: Path) -> Path:
     """Write ``index.html`` for a folder of ``<pipeline>/<run>/<report>.html`` and return it."""
-    runs = [
-        {
-            "pipeline": folder.parent.name,
-            "name": folder.name,
-            "changed": int(max(page.stat().st_mtime for page in pages) * 1000),
-            "pages": [
-                (page.relative_to(reports).as_posix(), TITLES.get(page.stem, page.stem)) for page in pages
-            ],
-        }
-        for folder in reports.glob("*/*/")
-        if (pages := sorted(folder.glob("[!.]*.html"), reverse=True))
-    ]
-    runs.sort(key=lambda run: run["changed"], reverse=True)
+    runs = [_run(folder, reports) for folder in reports.glob("*/*/") if any(_pages(folder))]
+    runs.sort(key=lambda run: run.changed, reverse=True)
     index = reports / "index.html"
     render("index.html", {"title": "Reports", "runs": runs}, index)
     return index
+
+
+def _run(folder: Path, reports: Path) -> Run:
+    pages = sorted(_pages(folder), reverse=True)  # validation before comparison, as they come
+    changed = max(page.stat().st_mtime for page in pages)
+    links = [(page.relative_to(reports).as_posix(), TITLES.get(page.stem, page.stem)) for page in pages]
+    return Run(folder.parent.name, folder.name, int(changed * 1000), links)
+
+
+def _pages(folder: Path) -> Iterator[Path]:
+    return folder.glob("[!.]*.html")

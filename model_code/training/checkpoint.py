@@ -31,6 +31,7 @@ class TrainingState:
         step: optimizer steps done.
         samples: samples seen in them.
         best_auc: best validation AUC so far; ``None`` before the first validation.
+        best_log_loss: Log Loss of the same validation.
         stale: validations since then.
         seconds: time spent in training steps, over all sessions of the run.
         history: one record a finished pass, as `model_code.training.loop` writes them.
@@ -41,6 +42,7 @@ class TrainingState:
     step: int = 0
     samples: int = 0
     best_auc: float | None = None
+    best_log_loss: float = 0.0
     stale: int = 0
     seconds: float = 0.0
     history: list[dict[str, Any]] = field(default_factory=list)

@@ -179,8 +179,9 @@ class Fit:
             "validation_log_loss": validation.log_loss,
         }
         state.history.append(record)
-        if state.best_auc is None or validation.auc > state.best_auc:
-            state.best_auc, state.stale = validation.auc, 0
+        quality = (validation.auc, -validation.log_loss)  # equal AUC: the better calibrated weights win
+        if state.best_auc is None or quality > (state.best_auc, -state.best_log_loss):
+            state.best_auc, state.best_log_loss, state.stale = validation.auc, validation.log_loss, 0
             self.best = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
         else:
             state.stale += 1

@@ -31,7 +31,7 @@ def scan(connection: Backend, paths: Sequence[Path], layout: Layout) -> Scan:
     """Read the wanted columns; every row has the form of a record."""
     rows = connection.read_parquet([glob.escape(str(path)) for path in paths], filename=True)
     columns = {name: rows[raw].cast("string") for name, raw in layout.columns.items()}
-    record = to_json(ibis.struct({raw: rows[raw] for raw in layout.columns.values()}))
+    record = to_json(ibis.struct({raw: rows[raw] for raw in layout.columns.values()})).cast("string")
     records = rows.select(file=rows.filename, record=record, broken=ibis.literal(False), **columns)
     none = ibis.memtable(
         {"file": [], "line": [], "record": []}, schema={"file": str, "line": "int64", "record": str}

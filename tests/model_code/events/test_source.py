@@ -57,4 +57,9 @@ def test_taobao_needs_its_path_only():
 
 def test_columns_map_canonical_to_raw_names():
     columns = ColumnSettings(user_id="visitor", item_id="sku", timestamp="at", behavior="event")
-    assert columns.mapping() == {"user_id": "visitor", "item_id": "sku", "timestamp": "at", "behavior": "event"}
+    assert columns.mapping() == {
+        "user_id": "visitor",
+        "item_id": "sku",
+        "timestamp": "at",
+        "behavior": "event",
+    }
