@@ -7,8 +7,9 @@ from functools import partial
 from typing import Any
 
 from pydantic import BeforeValidator
+from zenml.utils.env_utils import substitute_env_variable_placeholders
 
-from model_code.settings import parse
+from model_code.settings import SettingsError, parse
 
 
 def from_yaml(settings: type, name: str) -> BeforeValidator:
@@ -33,4 +34,10 @@ def _flat(name: str, value: Any) -> dict[str, Any]:
 
 
 def _read(settings: type, name: str, value: Any) -> Any:
-    return parse(settings, value, name) if isinstance(value, dict) else value
+    if not isinstance(value, dict):
+        return value
+    try:
+        # The orchestrator fills in ${VARIABLES} only after the pipeline function, which needs the paths.
+        return parse(settings, substitute_env_variable_placeholders(value), name)
+    except KeyError as error:
+        raise SettingsError(f"{name}: {error.args[0]}") from None
