@@ -27,13 +27,13 @@ def cache_policy(module: str) -> CachePolicy:
     return CachePolicy(cache_func=Source.from_import_path(f"{module}.version"))
 
 
-def code_version(module: str) -> str:
-    """Hash of the sources of ``module`` and of all project modules that it imports, templates included.
+def code_version(*modules: str) -> str:
+    """Hash of the sources of ``modules`` and of all project modules that they import, templates included.
 
     Imports inside functions count; packages from outside the project do not (the constraints file pins them).
     """
     digest = hashlib.sha256()
-    for path in sorted(_closure(module)):
+    for path in sorted(_closure(modules)):
         digest.update(str(path.relative_to(ROOT)).encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()
@@ -61,9 +61,9 @@ def files_version(paths: Iterable[Path]) -> str:
     return digest.hexdigest()
 
 
-def _closure(module: str) -> set[Path]:
+def _closure(modules: Iterable[str]) -> set[Path]:
     seen: set[Path] = set()
-    queue = [module]
+    queue = list(modules)
     while queue:
         path = _source(queue.pop())
         if path is None or path in seen:

@@ -14,10 +14,10 @@ from model_code.events.validation_settings import ValidationSettings
 from model_code.reports.validation import ValidationReport, render_validation
 from steps.artifacts import FolderMaterializer, ValidationFolder, output_folder
 from steps.caching import ROOT, cache_policy, code_version
-from steps.expectations.run import validate as validate_log
+from steps.expectations.apart import validate_apart
 from steps.measure import measured
 
-version = partial(code_version, __name__)
+version = partial(code_version, __name__, "steps.expectations.__main__")
 
 
 @step(cache_policy=cache_policy(__name__), output_materializers=FolderMaterializer)
@@ -42,8 +42,7 @@ def validate(
     with measured() as notes:
         folder = ValidationFolder(output_folder())
         folder.path.mkdir(parents=True)
-        result = validate_log(log, ROOT / suite, limits, engine)
-        result.save(folder.path / "result.json")
+        result = validate_apart(log, ROOT / suite, limits, engine, folder.path / "result.json")
         health = measure(log, engine)
         report = ValidationReport(name=name, result=result, balance=log.balance, health=health)
         render_validation(report, folder.report)

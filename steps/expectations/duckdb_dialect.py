@@ -7,8 +7,6 @@ aggregates and a few rows, so reading them at once costs nothing.
 
 from __future__ import annotations
 
-import atexit
-import sys
 from collections import deque
 
 from duckdb_engine import Dialect
@@ -38,15 +36,3 @@ class BufferedDialect(Dialect):  # type: ignore[misc]
 def register() -> None:
     """Make ``duckdb+buffered:///path`` known to SQLAlchemy."""
     registry.register("duckdb.buffered", __name__, BufferedDialect.__name__)
-    atexit.unregister(_forget_duckdb)
-    atexit.register(_forget_duckdb)
-
-
-def _forget_duckdb() -> None:
-    """Let go of DuckDB's types before the interpreter ends.
-
-    Beside Great Expectations the modules of duckdb_engine outlive DuckDB's own, which then reports some
-    dozens of "leaked" objects on the terminal.
-    """
-    for name in [name for name in sys.modules if name.split(".")[0] == "duckdb_engine"]:
-        vars(sys.modules[name]).clear()

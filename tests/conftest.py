@@ -1,0 +1,8 @@
+"""Tests never touch the user's own orchestrator database, nor send anything anywhere."""
+
+import os
+import tempfile
+
+os.environ["ZENML_CONFIG_PATH"] = tempfile.mkdtemp(prefix="zenml-")
+os.environ["ZENML_ANALYTICS_OPT_IN"] = "false"
+os.environ["DO_NOT_TRACK"] = "1"

@@ -1,0 +1,144 @@
+"""The training pipeline as a user runs it: what it leaves behind, and what a rerun does again."""
+
+import json
+from pathlib import Path
+
+import pytest
+from project import Project
+
+from model_code.bundle import Bundle
+
+MODELS = ("deminet", "din", "popularity")
+ACTS = {"require_valid", "judge", "register"}  # these look at the world outside, and always run
+TRAINS = {f"train_{model}" for model in MODELS}
+EVALUATES = {f"evaluate_{model}" for model in MODELS}
+PREPARES = {"ingest", "validate", "split", "build_sequences"}
+ALL = ACTS | TRAINS | EVALUATES | PREPARES | {"compare"}
+
+STAGES = """
+versions = client.list_model_versions(model="deminet-demo").items
+print(json.dumps({version.name: version.stage for version in versions}))
+"""
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    return Project(tmp_path_factory.mktemp("pipeline") / "project")
+
+
+@pytest.fixture(scope="module")
+def first(project):
+    run = project.run()
+    assert run.code == 0, run.output
+    return run
+
+
+def test_first_run_does_everything_and_sums_up(project, first):
+    assert first.executed == ALL
+    summary = first.output[first.output.index("deminet-demo version 1: promoted to staging") :]
+    for word in ("quarantined", "test from", "deminet", "din", "popularity", "no champion yet"):
+        assert word in summary
+    for line in summary.splitlines():
+        if line.strip().endswith(".html"):
+            assert (project.folder / line.split()[-1]).is_file(), line
+    index = (project.folder / "reports" / "index.html").read_text()
+    assert "comparison.html" in index
+    assert "validation.html" in index
+
+
+def test_every_step_logs_counts_time_and_memory(project, first):
+    metadata = project.ask(
+        "run = client.list_pipeline_runs(size=1).items[0]\n"
+        "print(json.dumps({name: step.run_metadata for name, step in run.steps.items()}, default=str))"
+    )
+    assert set(metadata) == ALL
+    for name in ALL - {"require_valid"}:
+        assert metadata[name]["seconds"] > 0, name
+        assert metadata[name]["peak_memory_mib"] > 0, name
+    assert metadata["ingest"]["balance"]["quarantined"] > 0
+    assert metadata["split"]["split_timestamp"] > metadata["split"]["validation_timestamp"]
+    assert metadata["evaluate_deminet"]["auc"] > 0.5
+    assert metadata["train_deminet"]["history"]
+
+
+def test_registered_bundle_holds_lineage_and_scores_without_the_orchestrator(project, first):
+    found = project.ask(
+        'version = client.get_model_version("deminet-demo", "staging")\n'
+        'uri = version.get_artifact("registered_bundle").uri\n'
+        "print(json.dumps([uri, version.run_metadata], default=str))"
+    )
+    bundle, metadata = Bundle(Path(found[0]) / "content"), found[1]
+    assert metadata["lineage"]["data.dvc md5"].endswith(".dir")
+    assert {"split", "metrics", "verdict", "validation", "settings", "reports"} <= set(metadata)
+    assert bundle.manifest["lineage"] == metadata["lineage"]
+    assert "# deminet-demo, version 1" in (bundle.path / "MODEL_CARD.md").read_text()
+    auc = json.loads((bundle.path / "metrics.json").read_text())["deminet"]["metrics"]["auc"]
+    assert auc == metadata["metrics"]["deminet"]["metrics"]["auc"]
+    items = bundle.ranker().vocabulary.items["item_id"].to_pylist()
+    assert len(bundle.ranker().rank(items[:5], items[5:9])) == 4
+
+
+def test_rerun_is_served_from_the_cache_and_meets_its_champion(project, first):
+    again = project.run()
+    assert again.executed == ACTS
+    assert again.cached == ALL - ACTS
+    assert "AUC differs by +0.0000 (+0.0000 to +0.0000): within noise" in again.output
+    assert project.ask(STAGES) == {"1": "archived", "2": "staging"}
+
+
+def test_failed_gate_names_its_reason_and_changes_no_stage(project, first):
+    before = project.ask(STAGES)
+    run = project.run(gates={"min_auc_over_popularity": 0.9})
+    assert run.code == 0
+    assert "not promoted" in run.output
+    assert "at least +0.9000 is asked" in run.output
+    after = project.ask(STAGES)
+    assert {version: after[version] for version in before} == before
+
+
+def test_changed_settings_rerun_what_depends_on_them(project, first):
+    run = project.run(training={"seed": 2})
+    assert run.cached == PREPARES | {"evaluate_popularity"} - {"evaluate_popularity"}
+    assert run.executed >= TRAINS | {"evaluate_deminet", "evaluate_din", "compare"}
+
+
+def test_changed_code_reruns_the_steps_that_use_it(project, first):
+    project.append("model_code/evaluation/slices.py", "\n# changed\n")
+    run = project.run()
+    assert run.executed & TRAINS == set()
+    assert run.executed >= EVALUATES | {"compare"}
+    assert run.cached == PREPARES | TRAINS
+
+
+def test_rewritten_data_runs_ingestion_alone_changed_data_all(project, first):
+    day = min((project.folder / "data" / "clicks").iterdir())
+    content = day.read_bytes()
+    day.write_bytes(content)
+    rewritten = project.run()
+    assert rewritten.executed == ACTS | {"ingest"}
+    day.unlink()
+    changed = project.run()
+    assert changed.executed == ALL
+
+
+def test_critical_failure_stops_after_the_report_is_kept(project, first):
+    run = project.run(validation={"smallest_users": 1_000_000})
+    assert run.code != 0
+    assert run.executed.isdisjoint(TRAINS | {"split"})
+    line = next(line for line in run.output.splitlines() if "failed 1 critical expectation" in line)
+    report = Path(line.split("see ")[1].strip())
+    assert "1,000,000" in report.read_text()
+
+
+def test_misspelt_setting_is_named_with_its_value(project):
+    run = project.run(training={"epoch": 3})
+    assert run.code != 0
+    assert "training.epoch = 3: there is no such setting" in run.output
+
+
+def test_missing_log_is_named_before_anything_runs(project):
+    source = {"path": "data/nowhere", "columns": {"user_id": "u", "item_id": "i", "timestamp": "t"}}
+    run = project.run(source=source)
+    assert run.code != 0
+    assert run.executed == set()
+    assert "source.path: data/nowhere does not exist" in run.output
