@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from model_code.files import read_json, replacing, write_json
-from model_code.groups import PADDING, UNKNOWN, Group, LogShape, VocabularySizes
+from model_code.files import Folder, read_json, replacing, write_json
+from model_code.groups import PADDING, Group, LogShape, VocabularySizes
 from model_code.models.table import build, entry
 from model_code.sequences.vocabulary import CATEGORIES, ITEMS, USERS, Vocabulary
 from model_code.settings import parse
@@ -95,11 +95,8 @@ def _checksum(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-@dataclass(frozen=True)
-class Bundle:
+class Bundle(Folder):
     """A handle to a bundle's folder."""
-
-    path: Path
 
     @property
     def manifest(self) -> dict[str, Any]:
@@ -129,7 +126,7 @@ class Bundle:
         Raises:
             BundleError: naming the first file that is missing or changed.
         """
-        for name, expected in self.manifest["checksums"].items():
+        for name, expected in self.manifest.get("checksums", {WEIGHTS: "none"}).items():
             file = self.path / name
             if not file.is_file():
                 raise BundleError(f"{file}: missing; copy the bundle again")
@@ -164,18 +161,21 @@ class Ranker:
         self._category = self.vocabulary.item_category
 
     @torch.inference_mode()
-    def rank(self, history: Sequence[Any], candidates: Sequence[Any]) -> NDArray[np.float32]:
+    def rank(
+        self, history: Sequence[Any], candidates: Sequence[Any], user: Any = None
+    ) -> NDArray[np.float32]:
         """Click probabilities of the candidates, (C,).
 
         Args:
             history: item ids as logged, oldest first; the most recent ``max_length`` count. Ids that the
                 model was not trained on are taken as unknown.
             candidates: item ids as logged.
+            user: user id as logged; only models with a user embedding look at it.
 
         Raises:
             ValueError: for an empty history or no candidates.
         """
-        if not history or not candidates:
+        if len(history) == 0 or len(candidates) == 0:
             raise ValueError("rank needs at least one event of history and one candidate")
         events = self._encode(history[-self.max_length :])
         padding = torch.full((self.max_length - events.shape[1],), PADDING, device=self.device)
@@ -186,7 +186,7 @@ class Ranker:
             length=torch.tensor([events.shape[1]], device=self.device),
             candidate_item=targets[0][None],
             candidate_category=targets[1][None],
-            user=torch.tensor([UNKNOWN], device=self.device),
+            user=torch.from_numpy(self.vocabulary.encode_users([user])).long().to(self.device),
         )
         scores: NDArray[np.float32] = torch.sigmoid(self.model(group).logits[0]).float().cpu().numpy()
         return scores

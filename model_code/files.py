@@ -7,8 +7,16 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A handle to a folder of results: small, whatever the folder holds."""
+
+    path: Path
 
 
 @contextmanager

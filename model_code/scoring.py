@@ -92,16 +92,19 @@ def _describe(data: SequenceData, part: str, logits: NDArray[np.float32], start:
     return pa.RecordBatch.from_arrays(arrays, schema=SCHEMA)
 
 
-def recode(data: SequenceData, own: Vocabulary, other: Vocabulary, max_length: int) -> ResidentLog:
+def recode(
+    data: SequenceData, own: Vocabulary, other: Vocabulary, max_length: int, device: torch.device
+) -> ResidentLog:
     """A log with the ids of another vocabulary, for a model that was trained on another log.
 
     What the fit part of ``data`` does not hold is unknown to the other model too.
 
     Args:
-        data: the log, on the CPU.
+        data: the log.
         own: its vocabulary.
         other: the model's.
         max_length: the model's longest history.
+        device: where to put it.
     """
 
     def table(identities: int, known: NDArray[np.int32]) -> NDArray[np.int32]:
@@ -113,9 +116,9 @@ def recode(data: SequenceData, own: Vocabulary, other: Vocabulary, max_length: i
     categories = table(int(data.category.max()) + 1, other.encode_categories(own.categories["category_id"]))
     users = table(data.sizes.users, other.encode_users(own.users["user_id"]))
     return ResidentLog(
-        item=torch.from_numpy(items[data.item]),
-        category=torch.from_numpy(categories[data.category]),
-        user=torch.from_numpy(users[data.user]),
+        item=torch.from_numpy(items[data.item]).to(device),
+        category=torch.from_numpy(categories[data.category]).to(device),
+        user=torch.from_numpy(users[data.user]).to(device),
         sizes=other.sizes,
         max_length=max_length,
     )

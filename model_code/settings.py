@@ -51,6 +51,8 @@ def _explain(where: str, detail: Any) -> str:
     key = ".".join([where, *(str(part) for part in detail["loc"])])
     if detail["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
         return f"{key} = {detail['input']!r}: there is no such setting"
+    if detail["type"] in ("missing", "missing_argument"):
+        return f"{key}: is missing"
     return f"{key} = {detail['input']!r}: {detail['msg']}"
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Iterator
+from dataclasses import asdict, is_dataclass
 from functools import partial
 from typing import Any
 
@@ -22,15 +23,17 @@ def from_yaml(settings: type, name: str) -> BeforeValidator:
 
 def flat(**settings: Any) -> dict[str, Any]:
     """Settings by dotted name, as plain values: ``training.epochs``, ``source.columns.user_id``."""
-    parts = [_flat(name, asdict(value)) for name, value in settings.items()]
-    return {key: value for part in parts for key, value in part.items()}
+    return dict(pair for name, value in settings.items() for pair in _pairs(name, value))
 
 
-def _flat(name: str, value: Any) -> dict[str, Any]:
+def _pairs(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if is_dataclass(value) and not isinstance(value, type):
+        value = asdict(value)
     if not isinstance(value, dict):
-        return {name: list(value) if isinstance(value, tuple) else value}
-    pairs = [_flat(f"{name}.{key}", part) for key, part in value.items()]
-    return {key: part for pair in pairs for key, part in pair.items()}
+        yield name, list(value) if isinstance(value, tuple) else value
+        return
+    for key, part in value.items():
+        yield from _pairs(f"{name}.{key}", part)
 
 
 def _read(settings: type, name: str, value: Any) -> Any:

@@ -24,9 +24,10 @@ from steps.compare import compare
 from steps.evaluate import evaluate
 from steps.ingest import ingest
 from steps.judge import judge
+from steps.lineage import lineage
 from steps.register import register
 from steps.require_valid import require_valid
-from steps.split import split
+from steps.split import split as split_step
 from steps.train import train
 from steps.validate import validate
 
@@ -35,7 +36,8 @@ Engine = Annotated[EngineSettings, from_yaml(EngineSettings, "engine")]
 Limits = Annotated[ValidationSettings, from_yaml(ValidationSettings, "validation")]
 Split = Annotated[SplitSettings, from_yaml(SplitSettings, "split")]
 Sequences = Annotated[SequenceSettings, from_yaml(SequenceSettings, "sequences")]
-Choice = Annotated[ModelChoice, from_yaml(ModelChoice, "models")]
+Choice = Annotated[ModelChoice, from_yaml(ModelChoice, "model")]
+Baseline = Annotated[ModelChoice, from_yaml(ModelChoice, "baselines")]
 Training = Annotated[TrainingSettings, from_yaml(TrainingSettings, "training")]
 EvaluationOf = Annotated[EvaluationSettings, from_yaml(EvaluationSettings, "evaluation")]
 Gates = Annotated[GateSettings, from_yaml(GateSettings, "gates")]
@@ -64,10 +66,10 @@ def training_pipeline(
     engine: Engine = EngineSettings(),
     suite: str = "configs/expectations/click_log.yaml",
     validation: Limits = ValidationSettings(),
-    split_by: Split = SplitSettings(),
+    split: Split = SplitSettings(),
     sequences: Sequences = SequenceSettings(),
     model: Choice = ModelChoice(name="deminet"),
-    baselines: list[Choice] = [ModelChoice(name="din"), ModelChoice(name="popularity")],
+    baselines: list[Baseline] = [ModelChoice(name="din"), ModelChoice(name="popularity")],
     training: Training = TrainingSettings(),
     evaluation: EvaluationOf = EvaluationSettings(),
     gates: Gates = GateSettings(),
@@ -77,11 +79,16 @@ def training_pipeline(
     The defaults train on the demo log. Each parameter can be set under ``parameters:`` in a YAML file given
     as ``--config``; its settings class documents its keys.
     """
-    log = ingest(source, engine, raw_version(source))
-    limits = replace(validation, behaviors=source.as_table().behaviors_kept or validation.behaviors)
+    require((ROOT / suite).is_file(), "suite", suite, "a YAML file in the project")
+    version = raw_version(source)
+    log = ingest(source, engine, version)
+    table = source.as_table()
+    limits = replace(
+        validation, behaviors=validation.behaviors or table.behaviors_kept or table.behaviors_known
+    )
     validation_result = validate(log, name, suite, files_version([ROOT / suite]), limits, engine)
     require_valid(validation_result)
-    split_log = split(log, split_by, engine, after="require_valid")
+    split_log = split_step(log, split, engine, after="require_valid")
     data = build_sequences(split_log, sequences, engine)
 
     choices = [model, *baselines]
@@ -102,14 +109,17 @@ def training_pipeline(
     comparison = compare(evaluations, labels)
     resolved = flat(
         source=source,
-        split_by=split_by,
+        engine=engine,
+        validation=limits,
+        split=split,
         sequences=sequences,
-        validation=validation,
         model=model,
+        baselines={choice.label: choice for choice in baselines},
         training=training,
         evaluation=evaluation,
         gates=gates,
     )
+    origin = lineage(source.path, version)
     verdict = judge(
         name,
         labels,
@@ -120,7 +130,9 @@ def training_pipeline(
         split_log,
         data,
         gates,
+        training.device,
         resolved,
+        origin,
     )
     register(
         labels,
@@ -132,4 +144,5 @@ def training_pipeline(
         split_log,
         data,
         resolved,
+        origin,
     )

@@ -10,8 +10,9 @@ from zenml import step
 from model_code.events.engine import EngineSettings
 from model_code.events.split import SplitLog
 from model_code.sequences.build import build
+from model_code.sequences.data import SequenceFolder
 from model_code.sequences.settings import SequenceSettings
-from steps.artifacts import FolderMaterializer, SequenceFolder, output_folder
+from steps.artifacts import FolderMaterializer, output_folder
 from steps.caching import cache_policy, code_version
 from steps.measure import measured
 

@@ -15,7 +15,8 @@ from pathlib import Path
 from zenml.config import CachePolicy
 from zenml.config.source import Source
 
-from model_code.events.raw_table import open_table
+from model_code.events.raw_files import find_files
+from model_code.events.readers import READERS
 from model_code.events.source import SourceSettings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -40,12 +41,15 @@ def code_version(*modules: str) -> str:
 
 
 def raw_version(source: SourceSettings) -> str:
-    """Version of a source's raw files; raises `IngestError` when there are none."""
-    table = source.as_table()
-    paths = list(open_table(table.path, table.table_columns, table.header, "source").files.paths)
-    if table.categories:
-        paths.append(Path(table.categories.path))
-    return files_version(paths)
+    """Version of a source's raw files, its category table included.
+
+    Raises:
+        model_code.events.errors.IngestError: when there are none.
+    """
+    files = [*find_files(source.path, READERS, "source.path").paths]
+    if source.categories:
+        files += find_files(source.categories.path, READERS, "source.categories.path").paths
+    return files_version(files)
 
 
 def files_version(paths: Iterable[Path]) -> str:

@@ -1,13 +1,21 @@
-"""The promoted version of the model, as the model control plane knows it."""
+"""The promoted version of the model, as the model control plane knows it, and how a new one compares."""
 
 from __future__ import annotations
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
+import torch
 from zenml.client import Client
 from zenml.enums import ModelStages
 
-from model_code.bundle import Bundle
+from model_code.bundle import VOCABULARY, Bundle
+from model_code.evaluation.comparison import Differences, compare
+from model_code.evaluation.evaluate import EvaluationFolder, evaluate
+from model_code.scoring import recode, score_part
+from model_code.sequences.data import SequenceFolder
+from model_code.sequences.vocabulary import Vocabulary
 
 BUNDLE = "registered_bundle"  # name of the artifact that registration leaves with a version
 
@@ -32,3 +40,25 @@ def find_champion(model: str) -> Champion | None:
         if artifact is not None:
             return Champion(str(version.name), str(stage), artifact.load())
     return None
+
+
+def against(
+    champion: Bundle, main: EvaluationFolder, sequences: SequenceFolder, device: torch.device
+) -> Differences:
+    """The main model minus the champion, which is scored here on the same test samples.
+
+    Args:
+        champion: its ids are translated; it may have been trained on another log.
+        main: the main model's evaluation.
+        sequences: the prepared log that the main model was evaluated on.
+        device: to score on.
+    """
+    data, evaluation = sequences.load(), main.evaluation
+    own, theirs = Vocabulary.load(sequences.path), Vocabulary.load(champion.path / VOCABULARY)
+    resident = recode(data, own, theirs, champion.manifest["max_length"], device)
+    with TemporaryDirectory() as folder:
+        scores = Path(folder) / "champion.parquet"
+        score_part(champion.load_model(device), data, resident, "test", scores)
+        evaluations = {"main": evaluation, "champion": evaluate(scores, evaluation.settings)}
+        paths = {"main": main.scores, "champion": scores}
+        return compare(evaluations, paths, "main").differences["champion"]

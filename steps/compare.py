@@ -8,8 +8,10 @@ from typing import Annotated
 
 from zenml import step
 
+from model_code.evaluation.comparison import ComparisonFolder
 from model_code.evaluation.comparison import compare as compare_models
-from steps.artifacts import ComparisonFolder, EvaluationFolder, FolderMaterializer, output_folder
+from model_code.evaluation.evaluate import EvaluationFolder
+from steps.artifacts import FolderMaterializer, output_folder
 from steps.caching import cache_policy, code_version
 from steps.measure import measured
 
@@ -35,6 +37,6 @@ def compare(
             {label: item.scores for label, item in by_label.items()},
             labels[0],
         )
-        comparison.write(folder.path / "comparison.json")
+        comparison.write(folder.file)
         notes.update({label: asdict(values) for label, values in comparison.differences.items()})
     return folder

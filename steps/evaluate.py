@@ -9,12 +9,13 @@ from typing import Annotated
 from zenml import ArtifactConfig, step
 
 from model_code.bundle import Bundle
-from model_code.evaluation.evaluate import EvaluationSettings
+from model_code.evaluation.evaluate import EvaluationFolder, EvaluationSettings
 from model_code.evaluation.evaluate import evaluate as evaluate_scores
 from model_code.scoring import score_part
 from model_code.sequences.batches import ResidentLog
+from model_code.sequences.data import SequenceFolder
 from model_code.training.device import resolve_device
-from steps.artifacts import EvaluationFolder, FolderMaterializer, SequenceFolder, output_folder
+from steps.artifacts import FolderMaterializer, output_folder
 from steps.caching import cache_policy, code_version
 from steps.measure import measured
 
@@ -37,6 +38,6 @@ def evaluate(
         model = bundle.load_model(torch_device)
         score_part(model, data, ResidentLog.of(data, torch_device), "test", folder.scores)
         evaluation = evaluate_scores(folder.scores, settings)
-        evaluation.write(folder.path / "evaluation.json")
+        evaluation.write(folder.file)
         notes.update(asdict(evaluation.metrics))
     return folder

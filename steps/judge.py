@@ -4,34 +4,44 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 from zenml import get_step_context, step
 
-from model_code.bundle import VOCABULARY, Bundle
-from model_code.evaluation.comparison import Differences
-from model_code.evaluation.comparison import compare as compare_models
-from model_code.evaluation.evaluate import evaluate as evaluate_scores
-from model_code.evaluation.gates import GateSettings, decide
+from model_code.bundle import Bundle
+from model_code.evaluation.comparison import ComparisonFolder, Differences
+from model_code.evaluation.evaluate import EvaluationFolder
+from model_code.evaluation.gates import GateSettings, Verdict, decide
 from model_code.events.split import SplitLog
-from model_code.files import write_json
+from model_code.events.validation import ValidationFolder
+from model_code.files import Folder, read_json, write_json
 from model_code.reports.comparison import ComparisonReport, Origin, render_comparison
-from model_code.scoring import recode, score_part
-from model_code.sequences.vocabulary import Vocabulary
-from steps.artifacts import (
-    ComparisonFolder,
-    EvaluationFolder,
-    FolderMaterializer,
-    SequenceFolder,
-    ValidationFolder,
-    VerdictFolder,
-    output_folder,
-)
-from steps.champion import Champion, find_champion
-from steps.lineage import lineage
+from model_code.sequences.data import SequenceFolder
+from model_code.settings import parse
+from model_code.training.device import resolve_device
+from steps.artifacts import FolderMaterializer, output_folder
+from steps.champion import Champion, against, find_champion
 from steps.measure import measured
 from steps.reports import publish
+
+
+class VerdictFolder(Folder):
+    """A handle to the verdict of the gates, and to the comparison report."""
+
+    @property
+    def file(self) -> Path:
+        """The verdict, as JSON."""
+        return self.path / "verdict.json"
+
+    @property
+    def verdict(self) -> Verdict:
+        """All checks and whether they hold."""
+        return parse(Verdict, read_json(self.file), self.file.name)
+
+    @property
+    def report(self) -> Path:
+        """The HTML report."""
+        return self.path / "comparison.html"
 
 
 @step(enable_cache=False, output_materializers=FolderMaterializer)
@@ -45,7 +55,9 @@ def judge(
     split_log: SplitLog,
     sequences: SequenceFolder,
     gates: GateSettings,
+    device: str,
     settings: dict[str, Any],
+    lineage: dict[str, str],
 ) -> Annotated[VerdictFolder, "verdict"]:
     """Hold the main model, the first of ``labels``, against the gates and the champion; write the report.
 
@@ -55,30 +67,28 @@ def judge(
         folder = VerdictFolder(output_folder())
         folder.path.mkdir(parents=True)
         by_label = {label: item.evaluation for label, item in zip(labels, evaluations, strict=True)}
+        prepared = sequences.load().manifest
         champion = find_champion(get_step_context().model.name)
-        manifest = sequences.load().manifest
+        differences, problem = _against(champion, evaluations[0], sequences, device)
         verdict = decide(
             gates,
             by_label[labels[0]].metrics,
             critical_failures=[failure.description for failure in validation.result.critical_failures],
-            popularity_auc=manifest["sanity"]["test"]["auc_popularity"],
+            popularity_auc=prepared["sanity"]["test"]["auc_popularity"],
             baselines=comparison.comparison,
-            champion=_against(champion, evaluations[0], sequences) if champion else None,
+            champion=differences,
+            champion_problem=problem,
         )
-        write_json(folder.path / "verdict.json", asdict(verdict))
+        write_json(folder.file, asdict(verdict))
         report = ComparisonReport(
-            origin=_origin(name, split_log),
+            origin=_origin(name, split_log, lineage),
             verdict=verdict,
             evaluations=by_label,
             comparison=comparison.comparison,
             histories={label: bundle.history for label, bundle in zip(labels, bundles, strict=True)},
-            sanity_aucs={
-                key.removeprefix("auc_"): value
-                for key, value in manifest["sanity"]["test"].items()
-                if key.startswith("auc_")
-            },
-            counts=_counts(split_log, manifest),
-            settings=settings,
+            sanity_aucs=_sanity_aucs(prepared),
+            counts=_counts(split_log, prepared),
+            settings={**settings, **lineage},
         )
         render_comparison(report, folder.report)
         publish(folder.report)
@@ -90,34 +100,41 @@ def judge(
     return folder
 
 
-def _origin(name: str, split_log: SplitLog) -> Origin:
+def _against(
+    champion: Champion | None, main: EvaluationFolder, sequences: SequenceFolder, device: str
+) -> tuple[Differences | None, str]:
+    """The main model minus the champion, or why there is no such thing.
+
+    A champion that cannot be scored, after a change of code say, must not cost the run that was just
+    trained: it fails a check, which a person then looks at.
+    """
+    if champion is None:
+        return None, ""
+    try:
+        return against(champion.bundle, main, sequences, resolve_device(device)), ""
+    except Exception as error:
+        return None, f"version {champion.version}: {type(error).__name__}: {error}"
+
+
+def _origin(name: str, split_log: SplitLog, lineage: dict[str, str]) -> Origin:
     return Origin(
         dataset=name,
         run=get_step_context().pipeline_run.name,
-        data_version=lineage().get("data.dvc md5", "not pinned"),
+        data_version=lineage.get("data.dvc md5", lineage["raw files"]),
         validation_timestamp=split_log.manifest["validation_timestamp"],
         split_timestamp=split_log.manifest["split_timestamp"],
     )
 
 
-def _counts(split_log: SplitLog, manifest: dict[str, Any]) -> dict[str, int]:
+def _sanity_aucs(prepared: dict[str, Any]) -> dict[str, float | None]:
+    found = prepared["sanity"]["test"].items()
+    return {key.removeprefix("auc_"): value for key, value in found if key.startswith("auc_")}
+
+
+def _counts(split_log: SplitLog, prepared: dict[str, Any]) -> dict[str, int]:
     """Rows at every stage of the preparation, in order."""
     stages = {f"{name.replace('_', ' ')} rows": rows for name, rows in split_log.manifest["balance"].items()}
     stages |= {name: split_log.manifest[name] for name in ("users", "items", "categories")}
-    for part, counts in manifest["parts"].items():
+    for part, counts in prepared["parts"].items():
         stages |= {f"{part}: {name.replace('_', ' ')}": value for name, value in counts.items()}
     return stages
-
-
-def _against(champion: Champion, main: EvaluationFolder, sequences: SequenceFolder) -> Differences:
-    """The main model minus the champion, which is scored on the same test samples."""
-    data, manifest = sequences.load(), champion.bundle.manifest
-    own, theirs = Vocabulary.load(sequences.path), Vocabulary.load(champion.bundle.path / VOCABULARY)
-    resident = recode(data, own, theirs, manifest["max_length"])
-    evaluation = main.evaluation
-    with TemporaryDirectory() as folder:
-        scores = Path(folder) / "champion.parquet"
-        score_part(champion.bundle.load_model(), data, resident, "test", scores)
-        evaluations = {"main": evaluation, "champion": evaluate_scores(scores, evaluation.settings)}
-        paths = {"main": main.scores, "champion": scores}
-        return compare_models(evaluations, paths, "main").differences["champion"]

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import subprocess
+from pathlib import Path
 
 import yaml
 
 from steps.caching import ROOT
 
 
-def lineage() -> dict[str, str]:
-    """Version of the data that DVC pins, and of the code that git holds; what is not there is left out."""
-    facts = {}
-    if (pointer := ROOT / "data.dvc").is_file():
+def lineage(source: str, raw_version: str) -> dict[str, str]:
+    """Version of the data and of the code; what is not there is left out.
+
+    Args:
+        source: path of the raw log. Where it lies in the folder that DVC pins, its md5 is the version.
+        raw_version: version of the raw files, whoever keeps them.
+    """
+    facts = {"source": source, "raw files": raw_version}
+    pointer = ROOT / "data.dvc"
+    if pointer.is_file() and Path(source).absolute().is_relative_to(ROOT / "data"):
         facts["data.dvc md5"] = str(yaml.safe_load(pointer.read_text(encoding="utf-8"))["outs"][0]["md5"])
     if commit := _git("rev-parse", "HEAD"):
         changed = " with uncommitted changes" if _git("status", "--porcelain") else ""

@@ -43,6 +43,7 @@ class ProgressBar:
         bar: tqdm = tqdm(
             total=progress.batches,
             desc=f"{self._label}: epoch {progress.epoch + 1} of up to {progress.epochs}",
+            initial=progress.first_batch,
             bar_format=FORMAT,
             mininterval=0,  # the training loop sets the pace
             disable=None,

@@ -11,20 +11,16 @@ from zenml.enums import ArtifactType, ModelStages
 from zenml.logger import get_logger
 
 from model_code.bundle import Bundle, extend_bundle
+from model_code.evaluation.comparison import ComparisonFolder
+from model_code.evaluation.evaluate import EvaluationFolder
 from model_code.events.split import SplitLog
+from model_code.events.validation import ValidationFolder
 from model_code.reports.summary import RunFacts, model_card, terminal_summary
-from steps.artifacts import (
-    ComparisonFolder,
-    EvaluationFolder,
-    FolderMaterializer,
-    SequenceFolder,
-    ValidationFolder,
-    VerdictFolder,
-    output_folder,
-)
+from model_code.sequences.data import SequenceFolder
+from steps.artifacts import FolderMaterializer, output_folder
 from steps.caching import ROOT
 from steps.champion import BUNDLE
-from steps.lineage import lineage
+from steps.judge import VerdictFolder
 from steps.measure import measured
 from steps.reports import REPORTS, publish
 
@@ -42,6 +38,7 @@ def register(
     split_log: SplitLog,
     sequences: SequenceFolder,
     settings: dict[str, Any],
+    lineage: dict[str, str],
 ) -> Annotated[Bundle, ArtifactConfig(name=BUNDLE, artifact_type=ArtifactType.MODEL)]:
     """Pack the main model with its metrics and card, log its lineage, set its stage, sum up the run.
 
@@ -57,7 +54,7 @@ def register(
             evaluations={label: item.evaluation for label, item in zip(labels, evaluations, strict=True)},
             comparison=comparison.comparison,
             verdict=verdict.verdict,
-            lineage={**lineage(), "run": get_step_context().pipeline_run.name},
+            lineage={**lineage, "run": get_step_context().pipeline_run.name},
             reports=_publish(validation, verdict),
         )
         files = {

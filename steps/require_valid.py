@@ -5,7 +5,7 @@ from __future__ import annotations
 from zenml import log_metadata, step
 from zenml.logger import get_logger
 
-from steps.artifacts import ValidationFolder
+from model_code.events.validation import ValidationFolder
 from steps.reports import publish
 
 logger = get_logger(__name__)

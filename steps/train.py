@@ -15,9 +15,10 @@ from zenml.logger import get_logger
 
 from model_code.bundle import Bundle
 from model_code.models.choice import ModelChoice
+from model_code.sequences.data import SequenceFolder
 from model_code.training.settings import TrainingSettings
 from model_code.training.train import train as train_model
-from steps.artifacts import FolderMaterializer, SequenceFolder, folder_hash, output_folder
+from steps.artifacts import FolderMaterializer, folder_hash, output_folder
 from steps.caching import ROOT, cache_policy, code_version
 from steps.measure import measured
 from steps.progress import ProgressBar
@@ -62,7 +63,9 @@ def train(
 def _run_id(data: Path, choice: ModelChoice, training: TrainingSettings) -> str:
     """Fingerprint of everything that a checkpoint depends on."""
     digest = hashlib.sha256(folder_hash(data).encode())
-    digest.update(json.dumps([asdict(choice), asdict(training)], sort_keys=True).encode())
+    settings = asdict(training)
+    del settings["checkpoint_seconds"]  # changes no weights
+    digest.update(json.dumps([asdict(choice), settings], sort_keys=True).encode())
     digest.update(version().encode())
     return digest.hexdigest()
 

@@ -10,9 +10,10 @@ from zenml import step
 from model_code.events.click_log import ClickLog
 from model_code.events.engine import EngineSettings
 from model_code.events.health import measure
+from model_code.events.validation import ValidationFolder
 from model_code.events.validation_settings import ValidationSettings
 from model_code.reports.validation import ValidationReport, render_validation
-from steps.artifacts import FolderMaterializer, ValidationFolder, output_folder
+from steps.artifacts import FolderMaterializer, output_folder
 from steps.caching import ROOT, cache_policy, code_version
 from steps.expectations.apart import validate_apart
 from steps.measure import measured
@@ -42,7 +43,7 @@ def validate(
     with measured() as notes:
         folder = ValidationFolder(output_folder())
         folder.path.mkdir(parents=True)
-        result = validate_apart(log, ROOT / suite, limits, engine, folder.path / "result.json")
+        result = validate_apart(log, ROOT / suite, limits, engine, folder.result_file)
         health = measure(log, engine)
         report = ValidationReport(name=name, result=result, balance=log.balance, health=health)
         render_validation(report, folder.report)

@@ -10,7 +10,7 @@ from model_code.evaluation.delong import Placements, delong, placements
 from model_code.evaluation.evaluate import Evaluation
 from model_code.evaluation.scores import ScoresError, read_scores
 from model_code.evaluation.significance import Difference, difference
-from model_code.files import read_json, write_json
+from model_code.files import Folder, read_json, write_json
 from model_code.settings import parse
 
 
@@ -91,3 +91,17 @@ def _differences(main: Evaluation, other: Evaluation, delong_p_value: float) -> 
         gauc=gauc,
         delong_p_value=delong_p_value,
     )
+
+
+class ComparisonFolder(Folder):
+    """A handle to the main model's differences to the others."""
+
+    @property
+    def file(self) -> Path:
+        """The comparison, as JSON."""
+        return self.path / "comparison.json"
+
+    @property
+    def comparison(self) -> Comparison:
+        """Paired differences, by model."""
+        return Comparison.read(self.file)

@@ -10,7 +10,7 @@ from model_code.evaluation.metrics import CalibrationCurve, Metrics, calibration
 from model_code.evaluation.scores import read_scores
 from model_code.evaluation.significance import Estimate, Replicates, bootstrap, estimate
 from model_code.evaluation.slices import Slice, slices
-from model_code.files import read_json, write_json
+from model_code.files import Folder, read_json, write_json
 from model_code.settings import parse, require, settings
 
 
@@ -107,3 +107,22 @@ def _intervals(metrics: Metrics, replicates: Replicates, confidence: float) -> I
         log_loss=estimate(metrics.log_loss, replicates.log_loss, confidence),
         gauc=gauc,
     )
+
+
+class EvaluationFolder(Folder):
+    """A handle to a model's evaluation, and to the scores that it was made from."""
+
+    @property
+    def file(self) -> Path:
+        """The evaluation, as JSON."""
+        return self.path / "evaluation.json"
+
+    @property
+    def evaluation(self) -> Evaluation:
+        """Metrics, intervals, slices and curves."""
+        return Evaluation.read(self.file)
+
+    @property
+    def scores(self) -> Path:
+        """The table of scored samples."""
+        return self.path / "scores.parquet"

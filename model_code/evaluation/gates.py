@@ -69,6 +69,7 @@ def decide(
     popularity_auc: float,
     baselines: Comparison,
     champion: Differences | None,
+    champion_problem: str = "",
 ) -> Verdict:
     """Hold a model's test metrics against the gates.
 
@@ -76,15 +77,16 @@ def decide(
         gates: the thresholds.
         metrics: the model's, on the test samples.
         critical_failures: names of the critical expectations that the data failed.
-        popularity_auc: AUC on the same samples of scoring each item by its number of events.
+        popularity_auc: AUC on the test part of scoring each item by its number of events in the fit part.
         baselines: the model against the baselines that it must hold its own with.
         champion: the model minus the promoted one, on the same test samples; None if none is promoted.
+        champion_problem: why the promoted one could not be scored; the check then fails, for a person to see.
     """
     checks = (
         _validation(critical_failures),
         _popularity(metrics.auc, popularity_auc, gates.min_auc_over_popularity),
         *_baselines(baselines, gates.must_beat),
-        *_champion(champion),
+        *_champion(champion, champion_problem),
         *_calibration(metrics, gates),
     )
     return Verdict(all(check.passed for check in checks), checks)
@@ -119,9 +121,10 @@ def _baselines(comparison: Comparison, must_beat: str) -> Iterator[Check]:
         yield Check(title, passed, bound, 0.0, f"AUC {_in_words(auc)}")
 
 
-def _champion(differences: Differences | None) -> Iterator[Check]:
+def _champion(differences: Differences | None, problem: str) -> Iterator[Check]:
     if differences is None:
-        yield Check("Not worse than the champion", True, None, None, "no champion yet")
+        reason = f"the champion cannot be scored: {problem}" if problem else "no champion yet"
+        yield Check("Not worse than the champion", not problem, None, None, reason)
         return
     auc, loss = differences.auc, differences.log_loss
     yield Check("AUC not worse than the champion's", auc.high >= 0, auc.high, 0.0, f"AUC {_in_words(auc)}")

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from model_code.files import read_json
+from model_code.files import Folder, read_json
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,7 @@ class Balance:
             raise ArithmeticError(f"the log does not balance: {raw} raw records, but {parts}")
 
 
-@dataclass(frozen=True)
-class ClickLog:
+class ClickLog(Folder):
     """A folder with an ingested log.
 
     ``events.parquet``: ``user_id``, ``item_id``, ``category_id`` (each BIGINT or VARCHAR; an unknown category
@@ -48,8 +47,6 @@ class ClickLog:
     and ``record`` (the raw text); ordered by file and line.
     ``manifest.json``: the counts.
     """
-
-    path: Path
 
     @property
     def events(self) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ from model_code.events.click_log import Balance, ClickLog
 from model_code.events.engine import EngineSettings, connect
 from model_code.events.errors import IngestError
 from model_code.events.parquet_files import count_rows, write_parquet
-from model_code.files import read_json, replacing, write_json
+from model_code.files import Folder, read_json, replacing, write_json
 from model_code.settings import require, settings
 
 if TYPE_CHECKING:
@@ -43,16 +43,13 @@ class SplitSettings:
             require(0 < value < 1, f"split.{name}", value, "a number in (0, 1)")
 
 
-@dataclass(frozen=True)
-class SplitLog:
+class SplitLog(Folder):
     """A folder with a split log.
 
     ``events.parquet``: ``user_id``, ``item_id``, ``category_id``, ``timestamp`` and ``part`` (TINYINT: 0 fit,
     1 validation, 2 test), by user, timestamp, item, category: numbers by value, texts by bytes, NULL last.
     ``manifest.json``: the cuts and the counts.
     """
-
-    path: Path
 
     @property
     def events(self) -> Path:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from model_code.files import read_json, write_json
+from model_code.files import Folder, read_json, write_json
 from model_code.settings import parse
 
 Severity = Literal["critical", "warning", "info"]
@@ -94,3 +94,22 @@ class ValidationResult:
 
     def _failed_at(self, severity: Severity) -> list[Outcome]:
         return [outcome for outcome in self.outcomes if outcome.severity == severity and not outcome.passed]
+
+
+class ValidationFolder(Folder):
+    """A handle to what validation found, and to its report."""
+
+    @property
+    def result_file(self) -> Path:
+        """All outcomes, as JSON."""
+        return self.path / "result.json"
+
+    @property
+    def result(self) -> ValidationResult:
+        """All outcomes."""
+        return ValidationResult.load(self.result_file)
+
+    @property
+    def report(self) -> Path:
+        """The HTML report."""
+        return self.path / "validation.html"

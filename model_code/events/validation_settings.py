@@ -19,7 +19,8 @@ class ValidationSettings:
         earliest: first believable moment, ISO 8601; without an offset it is UTC. It catches seconds read as
             milliseconds, which land in January 1970.
         latest: last believable moment; it catches microseconds read as milliseconds.
-        behaviors: the behaviours that may remain after ingestion, where the log has any.
+        behaviors: the behaviours that may remain after ingestion; ``None`` are those that the source keeps,
+            or knows. With neither, any may.
         smallest_rows: events needed to train and to judge a model.
         smallest_users: users needed.
         smallest_items: items needed.
@@ -36,7 +37,7 @@ class ValidationSettings:
 
     earliest: str = "1995-01-01"
     latest: str = "2100-01-01"
-    behaviors: tuple[str, ...] = ("click", "pv", "view", "addtocart", "review")
+    behaviors: tuple[str, ...] | None = None
     smallest_rows: int = 1_000
     smallest_users: int = 50
     smallest_items: int = 50
@@ -59,14 +60,15 @@ class ValidationSettings:
                 require(value > 0, key, value, "a positive number")
         first, last = _milliseconds("earliest", self.earliest), _milliseconds("latest", self.latest)
         require(first < last, "validation.latest", self.latest, f"after earliest, {self.earliest}")
-        require(len(self.behaviors) > 0, "validation.behaviors", self.behaviors, "at least one behaviour")
+        named = self.behaviors is None or len(self.behaviors) > 0
+        require(named, "validation.behaviors", self.behaviors, "at least one behaviour, or null")
 
     def parameters(self) -> dict[str, Any]:
         """The limits by name, as a suite compares them: moments in milliseconds since the epoch, UTC."""
         return asdict(self) | {
             "earliest": _milliseconds("earliest", self.earliest),
             "latest": _milliseconds("latest", self.latest),
-            "behaviors": list(self.behaviors),
+            "behaviors": None if self.behaviors is None else list(self.behaviors),
         }
 
 

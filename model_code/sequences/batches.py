@@ -72,9 +72,11 @@ def gather(
         the longest would make the host wait for the device.
     """
     slot = torch.arange(log.max_length, device=log.item.device)
-    length = samples.history_end - samples.history_start
+    # A model of shorter histories than the log was prepared for sees the most recent events.
+    start = torch.maximum(samples.history_start, samples.history_end - log.max_length)
+    length = samples.history_end - start
     valid = slot < length[:, None]
-    event = torch.where(valid, samples.history_start[:, None] + slot, 0)
+    event = torch.where(valid, start[:, None] + slot, 0)
     events = torch.cat([event, candidate], dim=1)  # one pass over both, so that they are treated alike
     item, category, user = log.item[events].long(), log.category[events].long(), log.user[samples.user].long()
     if forgetting is not None:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from model_code.files import read_json
+from model_code.files import Folder, read_json
 from model_code.groups import LogShape, VocabularySizes
 from model_code.sequences.settings import SequenceSettings
 
@@ -104,6 +104,14 @@ class SequenceData:
     def user_rows(self) -> NDArray[np.int32]:
         """Return the user row of each event, (n,)."""
         return np.repeat(np.arange(len(self.user), dtype=np.int32), np.diff(self.user_offsets))
+
+
+class SequenceFolder(Folder):
+    """A handle to the folder of a prepared log."""
+
+    def load(self) -> SequenceData:
+        """Open it, memory-mapped."""
+        return SequenceData.load(self.path)
 
 
 def period(manifest: dict[str, Any], part: str) -> tuple[int, int]:

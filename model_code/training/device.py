@@ -19,6 +19,6 @@ def resolve_device(name: str) -> torch.device:
         device = torch.device(name)
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
+        reason = str(error).splitlines()[0].split(". ")[0]
         raise SettingsError(f"training.device = {name!r}: cannot be used here ({reason})") from None
     return device

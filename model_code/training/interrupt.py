@@ -38,4 +38,4 @@ def deferred_interrupts() -> Iterator[Interrupts]:
         yield interrupts
     finally:
         for number, handler in before.items():
-            signal.signal(number, handler)
+            signal.signal(number, handler or signal.SIG_DFL)  # None: set from outside Python

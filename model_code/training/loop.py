@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from model_code.training.checkpoint import TrainingState, Weights
 from model_code.training.interrupt import Interrupts, deferred_interrupts
 from model_code.training.settings import TrainingSettings
 
+SAME_AUC = 1e-4  # a difference that says nothing
 REPORT_SECONDS = 0.5  # reading a loss waits for the device, so it is read by the clock, not by the step
 
 
@@ -36,6 +38,7 @@ class Progress(NamedTuple):
 
     epoch: int  # from 0
     epochs: int
+    first_batch: int  # batch at which this process took up the epoch
     batch: int  # batches done in this epoch
     batches: int
     samples: int  # samples done in this epoch, by this process
@@ -109,13 +112,22 @@ class Fit:
         """
         *sums, steps = self.sums.tolist()
         means = {name: value / max(steps, 1) for name, value in zip(self.names, sums, strict=True)}
-        if not torch.isfinite(self.sums).all():
-            bad = ", ".join(name for name, value in means.items() if not abs(value) < float("inf"))
-            raise TrainingDivergedError(
-                f"the loss ({bad}) is no longer finite in epoch {self.state.epoch + 1}, by step "
-                f"{self.state.step}; lower training.learning_rate (now {self.settings.learning_rate:g})"
-            )
+        if bad := [name for name, value in means.items() if not math.isfinite(value)]:
+            raise self.diverged(f"the loss ({', '.join(bad)}) is")
         return means
+
+    def diverged(self, what: str) -> TrainingDivergedError:
+        """The error for ``what`` is no longer finite."""
+        return TrainingDivergedError(
+            f"{what} no longer finite in epoch {self.state.epoch + 1}, by step {self.state.step}; "
+            f"lower training.learning_rate (now {self.settings.learning_rate:g})"
+        )
+
+    def is_better(self, validation: Validation, best_auc: float) -> bool:
+        """Whether AUC rose; where it did not move beyond rounding, whether Log Loss fell."""
+        if abs(validation.auc - best_auc) < SAME_AUC:
+            return validation.log_loss < self.state.best_log_loss
+        return validation.auc > best_auc
 
     def save(self) -> None:
         """Write the checkpoint, unless the losses are no longer finite."""
@@ -132,7 +144,8 @@ class Fit:
         total.backward()
         self.optimizer.step()
         with torch.no_grad():
-            self.sums += torch.stack([total, *parts.values(), torch.ones_like(total)]).double()
+            losses = [total, *(parts[name] for name in self.names[1:]), torch.ones_like(total)]
+            self.sums += torch.stack(losses).double()
         self.state.step += 1
         self.state.batch += 1
         self.state.samples += group.candidate_item.numel()
@@ -145,29 +158,43 @@ class Fit:
         """
         self.model.train()
         began = reported = saved = now = time.monotonic()
-        samples_before = self.state.samples
+        samples_before, first_batch = self.state.samples, self.state.batch
         for group in epoch_pass.groups:
             self.train_step(group)
             now = time.monotonic()
             if now - reported >= REPORT_SECONDS or self.state.batch == epoch_pass.batches:
-                loss = self.losses()["total"]
-                self.report(
-                    Progress(
-                        self.state.epoch, self.settings.epochs, self.state.batch, epoch_pass.batches,
-                        self.state.samples - samples_before, now - began, loss, self.state.best_auc,
-                    )
-                )  # fmt: skip
+                self.report(self.progress(epoch_pass, first_batch, samples_before, now - began))
                 reported = now
             if interrupts or now - saved >= self.settings.checkpoint_seconds:
                 self.state.seconds += now - saved
                 self.save()
                 saved = now
-            if interrupts:
-                raise KeyboardInterrupt(f"training stopped; run again to go on from {self.checkpoint}")
+            self.stop_if(interrupts)
         self.state.seconds += now - saved
+
+    def progress(self, epoch_pass: Pass, first_batch: int, samples_before: int, seconds: float) -> Progress:
+        """Where the pass stands. Waits for the device."""
+        return Progress(
+            epoch=self.state.epoch,
+            epochs=self.settings.epochs,
+            first_batch=first_batch,
+            batch=self.state.batch,
+            batches=epoch_pass.batches,
+            samples=self.state.samples - samples_before,
+            seconds=seconds,
+            loss=self.losses()["total"],
+            best_auc=self.state.best_auc,
+        )
+
+    def stop_if(self, interrupts: Interrupts) -> None:
+        """Raise `KeyboardInterrupt`, once the checkpoint is written, if the user asked to stop."""
+        if interrupts:
+            raise KeyboardInterrupt(f"training stopped; run again to go on from {self.checkpoint}")
 
     def end_epoch(self, validation: Validation) -> None:
         """Note a finished pass, keep the weights if they are the best, move on to the next."""
+        if not math.isfinite(validation.log_loss):
+            raise self.diverged("the validation loss is")
         state = self.state
         record: dict[str, Any] = {
             "epoch": state.epoch + 1,
@@ -179,8 +206,7 @@ class Fit:
             "validation_log_loss": validation.log_loss,
         }
         state.history.append(record)
-        quality = (validation.auc, -validation.log_loss)  # equal AUC: the better calibrated weights win
-        if state.best_auc is None or quality > (state.best_auc, -state.best_log_loss):
+        if state.best_auc is None or self.is_better(validation, state.best_auc):
             state.best_auc, state.best_log_loss, state.stale = validation.auc, validation.log_loss, 0
             self.best = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
         else:
@@ -224,6 +250,8 @@ def fit(
     with deferred_interrupts() as interrupts:
         while not this.finished:
             this.run_epoch(start_pass(this.state.epoch, this.state.batch), interrupts)
+            this.losses()
             this.end_epoch(validate(model))
+            this.stop_if(interrupts)
     model.load_state_dict(this.best)
     return this.state.history

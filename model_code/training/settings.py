@@ -47,6 +47,7 @@ class TrainingSettings:
         for name in ("samples_per_epoch", "validation_groups", "threads"):
             value = getattr(self, name)
             require(value is None or value > 0, f"training.{name}", value, "a positive number or null")
+        require(0 <= self.seed < 2**63, "training.seed", self.seed, "a number from 0 to 2**63 - 1")
         for name in ("unknown_rate", "unknown_category_rate"):
             value = getattr(self, name)
             require(0 <= value < 1, f"training.{name}", value, "in [0, 1)")

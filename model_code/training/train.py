@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -67,6 +69,8 @@ def train(
     def validate(model: nn.Module) -> Validation:
         logits = predict(model, data, resident, "validation", limit=settings.validation_groups)
         labels, scores = labels_like(logits).ravel(), sigmoid(logits).ravel()
+        if not np.isfinite(scores).all():
+            return Validation(math.nan, math.nan)
         return Validation(auc(labels, scores), log_loss(labels, scores))
 
     history = fit(model, start_pass, validate, settings, checkpoint=checkpoint, run=run, report=report)

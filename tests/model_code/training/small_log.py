@@ -44,9 +44,19 @@ def write_small_log(folder: Path) -> SequenceData:
     return SequenceData.load(folder / "sequences")
 
 
-def train_small(data_folder: Path, out: Path, checkpoint: Path, report=lambda progress: None, **settings):
-    """Train DemiNet on a small log in one thread."""
-    choice = ModelChoice(name="deminet", settings={"interests": 2, "hidden": (16, 8)})
+SMALL = {"deminet": {"interests": 2, "hidden": (16, 8)}}
+
+
+def train_small(
+    data_folder: Path,
+    out: Path,
+    checkpoint: Path,
+    report=lambda progress: None,
+    name: str = "deminet",
+    **settings,
+):
+    """Train a small model on a small log in one thread."""
+    choice = ModelChoice(name=name, settings=SMALL.get(name, {}))
     training = TrainingSettings(
         **{"batch_size": 64, "epochs": 3, "threads": 1, "device": "cpu", "checkpoint_seconds": 0.0} | settings
     )

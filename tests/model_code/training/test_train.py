@@ -135,17 +135,38 @@ def test_unknown_device_is_refused_by_name(data_folder, tmp_path):
         train_small(data_folder, tmp_path / "bundle", tmp_path / "checkpoint", device="gpu")
 
 
-def test_training_needs_no_orchestrator(data_folder, tmp_path):
-    """Train with every heavy library barred: torch, numpy and pyarrow are enough."""
-    barred = ["zenml", "great_expectations", "evidently", "dvc", "pandas", "ibis", "duckdb", "matplotlib"]
-    code = (
-        f"import sys; sys.modules.update(dict.fromkeys({barred!r}))\n"
-        "import torch; torch.set_num_threads(1)\n"
-        "from model_code.training import train, loop, checkpoint\n"
-        "from model_code.sequences import batches\n"
-        "from model_code import bundle, scoring\n"
-    )
+def test_training_imports_no_orchestrator_and_no_engine():
+    """Torch, numpy, pyarrow and safetensors are enough."""
+    barred = ["zenml", "great_expectations", "evidently", "dvc", "pandas", "pydantic", "ibis", "duckdb"]
+    code = f"import sys; sys.modules.update(dict.fromkeys({barred!r})); import model_code.training.train"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+def test_interrupt_during_the_last_validation_is_not_lost(data_folder, tmp_path):
+    """Ctrl-C while a pass is being validated stops the run once the pass is noted."""
+    calls = []
+
+    def interrupt_at_the_end(progress):
+        calls.append(progress)
+        if progress.batch == progress.batches:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt, match="run again to go on"):
+        train_small(
+            data_folder, tmp_path / "bundle", tmp_path / "checkpoint", report=interrupt_at_the_end, epochs=1
+        )
+    assert not (tmp_path / "bundle").exists()
+    assert (tmp_path / "checkpoint").exists()
+
+
+def test_equal_auc_goes_on_while_log_loss_falls(data_folder, tmp_path):
+    """Popularity's ranking never changes; its calibration must be learned all the same."""
+    bundle = train_small(
+        data_folder, tmp_path / "bundle", tmp_path / "checkpoint", name="popularity", epochs=8, patience=1
+    )
+    losses = [record["validation_log_loss"] for record in bundle.history]
+    assert len(losses) == 8
+    assert losses[-1] < losses[0]
 
 
 def test_history_is_json(unbroken):

@@ -1,0 +1,91 @@
+"""The table of scored samples against a loop over the log, and scoring with another vocabulary."""
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import torch
+
+from model_code.groups import UNKNOWN
+from model_code.models.choice import ModelChoice
+from model_code.models.table import build
+from model_code.scoring import predict, recode, score_part
+from model_code.sequences.batches import ResidentLog, scoring_batches
+from model_code.sequences.data import SequenceData
+from model_code.sequences.vocabulary import Vocabulary
+from tests.model_code.training import small_log
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("log") / "split"
+    small_log.write_small_log(folder)
+    return folder / "sequences"
+
+
+@pytest.fixture(scope="module")
+def data(folder):
+    return SequenceData.load(folder)
+
+
+@pytest.fixture(scope="module")
+def model(data):
+    torch.manual_seed(0)
+    return build("din", ModelChoice(name="din").typed_settings, data.shape)
+
+
+def test_table_equals_a_loop_over_the_log(data, model, tmp_path):
+    samples = data.parts["test"]
+    written = score_part(model, data, ResidentLog.of(data), "test", tmp_path / "scores.parquet")
+    rows = pq.read_table(tmp_path / "scores.parquet").to_pylist()
+    width = 1 + data.settings.negatives_per_positive
+    assert written == len(rows) == len(samples) * width
+    for row in rows[:: len(rows) // 200]:
+        group, column = divmod(row["sample_id"], width)
+        event = samples.position[group] if column == 0 else samples.negatives[group, column - 1]
+        history = data.item[samples.history_start[group] : samples.history_end[group]]
+        assert row["group"] == group
+        assert row["label"] == (column == 0)
+        assert row["user"] == samples.user[group]
+        assert row["history_length"] == len(history)
+        assert row["repeat"] == (data.item[event] in history)
+        assert row["item_known"] == (data.item[event] < data.sizes.items)
+        assert row["user_known"] == (data.user[samples.user[group]] != UNKNOWN)
+        assert row["score"] == pytest.approx(1 / (1 + np.exp(-row["logit"])), abs=1e-6)
+
+
+def test_training_mode_is_restored(data, model):
+    model.train()
+    predict(model, data, ResidentLog.of(data), "test", limit=5)
+    assert model.training
+    model.eval()
+
+
+def test_the_same_vocabulary_recodes_to_the_same_groups(folder, data):
+    own = Vocabulary.load(folder)
+    recoded = recode(data, own, own, data.settings.max_length, CPU)
+    pairs = zip(
+        scoring_batches(data, ResidentLog.of(data), "test", 64),
+        scoring_batches(data, recoded, "test", 64),
+        strict=True,
+    )
+    for expected, group in pairs:
+        for field, other in zip(expected, group, strict=True):
+            torch.testing.assert_close(field, other, rtol=0, atol=0)
+
+
+def test_another_vocabulary_keeps_what_both_know(folder, data):
+    own = Vocabulary.load(folder)
+    half = own.items.slice(0, own.items.num_rows // 2)
+    other = Vocabulary(half, own.categories, own.users)
+    recoded = recode(data, own, other, 3, CPU)
+    known = data.item < 2 + half.num_rows
+    np.testing.assert_array_equal(recoded.item[known], data.item[known])
+    assert (recoded.item[~known] == UNKNOWN).all()
+    group = next(scoring_batches(data, recoded, "test", 64))
+    samples = data.parts["test"]
+    for row in range(64):
+        recent = recoded.item[samples.history_start[row] : samples.history_end[row]][-3:]
+        assert group.history_item[row, : len(recent)].tolist() == recent.tolist()
+        assert group.length[row] == len(recent)

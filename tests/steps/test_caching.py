@@ -1,0 +1,76 @@
+"""What a step's cache key depends on."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from model_code.events.errors import IngestError
+from model_code.events.source import CategoryTableSettings, ColumnSettings, SourceSettings
+from steps import caching
+
+
+def closure(*modules: str) -> set[str]:
+    return {str(path.relative_to(caching.ROOT)) for path in caching._closure(modules)}
+
+
+def test_a_step_depends_on_what_it_imports_directly_or_not():
+    assert {"steps/split.py", "model_code/events/split.py", "model_code/settings.py"} <= closure(
+        "steps.split"
+    )
+    validate = closure("steps.validate", "steps.expectations.__main__")
+    assert "model_code/reports/templates/validation.html" in validate
+    assert "steps/expectations/suite.py" in validate
+
+
+@pytest.mark.parametrize(
+    ("step", "foreign"),
+    [
+        ("steps.ingest", "model_code/models"),
+        ("steps.ingest", "model_code/evaluation"),
+        ("steps.split", "model_code/sequences"),
+        ("steps.build_sequences", "model_code/models"),
+        ("steps.train", "model_code/evaluation/gates.py"),
+        ("steps.train", "model_code/reports"),
+        ("steps.compare", "model_code/models"),
+    ],
+)
+def test_a_step_does_not_depend_on_what_it_does_not_use(step, foreign):
+    assert not [path for path in closure(step) if path.startswith(foreign)]
+
+
+def test_version_follows_the_source(tmp_path, monkeypatch):
+    package = tmp_path / "model_code"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "user.py").write_text("def f():\n    from model_code import used\n    return used\n")
+    (package / "used.py").write_text("x = 1\n")
+    (package / "unused.py").write_text("x = 1\n")
+    monkeypatch.setattr(caching, "ROOT", tmp_path)
+    before = caching.code_version("model_code.user")
+    (package / "unused.py").write_text("x = 2\n")
+    assert caching.code_version("model_code.user") == before
+    (package / "used.py").write_text("x = 2\n")
+    assert caching.code_version("model_code.user") != before
+
+
+def test_raw_version_follows_every_file_of_log_and_category_table(tmp_path):
+    log, table = tmp_path / "log", tmp_path / "table"
+    for folder in (log, table):
+        folder.mkdir()
+        (folder / "a.csv").write_text("u,i,t\n")
+    source = SourceSettings(
+        path=str(log),
+        columns=ColumnSettings(user_id="u", item_id="i", timestamp="t"),
+        categories=CategoryTableSettings(path=str(table), item_id="i", category_id="c"),
+    )
+    seen = {caching.raw_version(source)}
+    for path in (log / "a.csv", table / "a.csv"):
+        os.utime(path, (1, 1))
+        seen.add(caching.raw_version(source))
+    (log / "b.csv").write_text("u,i,t\n")
+    seen.add(caching.raw_version(source))
+    assert len(seen) == 4
+    Path(table / "a.csv").unlink()
+    with pytest.raises(IngestError, match=r"source\.categories\.path"):
+        caching.raw_version(source)
