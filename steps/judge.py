@@ -74,7 +74,7 @@ def judge(
             gates,
             by_label[labels[0]].metrics,
             critical_failures=[failure.description for failure in validation.result.critical_failures],
-            popularity_auc=prepared["sanity"]["test"]["auc_popularity"],
+            sanity_aucs=_sanity_aucs(prepared),
             baselines=comparison.comparison,
             champion=differences,
             champion_problem=problem,
@@ -126,7 +126,7 @@ def _origin(name: str, split_log: SplitLog, lineage: dict[str, str]) -> Origin:
     )
 
 
-def _sanity_aucs(prepared: dict[str, Any]) -> dict[str, float | None]:
+def _sanity_aucs(prepared: dict[str, Any]) -> dict[str, float]:
     found = prepared["sanity"]["test"].items()
     return {key.removeprefix("auc_"): value for key, value in found if key.startswith("auc_")}
 

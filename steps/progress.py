@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from tqdm import tqdm
 
 from model_code.training.loop import Progress
@@ -46,7 +48,8 @@ class ProgressBar:
             initial=progress.first_batch,
             bar_format=FORMAT,
             mininterval=0,  # the training loop sets the pace
-            disable=None,
+            file=sys.__stderr__,  # past the orchestrator, which would keep every redraw in the step's log
+            disable=None,  # unless it is a terminal
         )
         if not bar.disable:
             bar.start_t -= progress.seconds

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,6 +20,7 @@ class GateSettings:
     must_beat: Literal["significantly", "not_worse", "off"] = "not_worse"  # the baselines, by AUC
     max_prediction_bias: float = 0.2  # of |mean prediction / base rate - 1|
     max_calibration_error: float = 0.03
+    max_sanity_deviation: float = 0.05  # from AUC 0.5, of scorers that know nothing of the user
 
     def __post_init__(self) -> None:
         require(
@@ -33,6 +34,12 @@ class GateSettings:
             "gates.max_prediction_bias",
             self.max_prediction_bias,
             "a number from 0",
+        )
+        require(
+            0 <= self.max_sanity_deviation <= 0.5,
+            "gates.max_sanity_deviation",
+            self.max_sanity_deviation,
+            "a number in [0, 0.5]",
         )
         require(
             0 <= self.max_calibration_error <= 1,
@@ -66,7 +73,7 @@ def decide(
     metrics: Metrics,
     *,
     critical_failures: Sequence[str],
-    popularity_auc: float,
+    sanity_aucs: Mapping[str, float],
     baselines: Comparison,
     champion: Differences | None,
     champion_problem: str = "",
@@ -77,14 +84,15 @@ def decide(
         gates: the thresholds.
         metrics: the model's, on the test samples.
         critical_failures: names of the critical expectations that the data failed.
-        popularity_auc: AUC on the test part of scoring each item by its number of events in the fit part.
+        sanity_aucs: AUC on the test part of scorers that know nothing of the user, "popularity" among them.
         baselines: the model against the baselines that it must hold its own with.
         champion: the model minus the promoted one, on the same test samples; None if none is promoted.
         champion_problem: why the promoted one could not be scored; the check then fails, for a person to see.
     """
     checks = (
         _validation(critical_failures),
-        _popularity(metrics.auc, popularity_auc, gates.min_auc_over_popularity),
+        _sanity(sanity_aucs, gates.max_sanity_deviation),
+        _popularity(metrics.auc, sanity_aucs["popularity"], gates.min_auc_over_popularity),
         *_baselines(baselines, gates.must_beat),
         *_champion(champion, champion_problem),
         *_calibration(metrics, gates),
@@ -99,6 +107,13 @@ def _validation(failures: Sequence[str]) -> Check:
             f"{len(failures)} critical expectation{'s' * (len(failures) > 1)} failed: {', '.join(failures)}"
         )
     return Check("Data validation", not failures, len(failures), 0, reason)
+
+
+def _sanity(aucs: Mapping[str, float], most: float) -> Check:
+    worst = max(abs(auc - 0.5) for auc in aucs.values())
+    shown = ", ".join(f"{name} {auc:.4f}" for name, auc in aucs.items())
+    reason = f"scorers that know nothing of the user have AUC {shown}; within {most:.2f} of 0.5 is allowed"
+    return Check("Negatives give nothing away", worst <= most, worst, most, reason)
 
 
 def _popularity(auc: float, popularity: float, least: float) -> Check:

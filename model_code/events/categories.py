@@ -8,7 +8,8 @@ import ibis
 from ibis.backends.duckdb import Backend
 
 from model_code.events.checks import is_integer
-from model_code.events.raw_table import open_table
+from model_code.events.errors import IngestError
+from model_code.events.raw_table import CATEGORY_TABLE, open_table
 from model_code.events.source import CategoryTableSettings
 
 
@@ -45,10 +46,10 @@ def read_categories(connection: Backend, settings: CategoryTableSettings) -> Cat
     """Read the category table.
 
     Raises:
-        IngestError: if it is not there, is empty or lacks a column.
+        IngestError: if it is not there, lacks a column, or has no row with an item and a category.
     """
     columns = {"item_id": settings.item_id, "category_id": settings.category_id}
-    raw = open_table(settings.path, columns, None, "source.categories")
+    raw = open_table(settings.path, columns, None, CATEGORY_TABLE)
     records = raw.scan(connection).records
     records = records.filter(records.record.notnull(), ~records.broken)
     records = records.select(**{name: records[name].strip().nullif("") for name in columns}).drop_null()
@@ -60,13 +61,18 @@ def read_categories(connection: Backend, settings: CategoryTableSettings) -> Cat
     integers = is_integer(table.category_id).all()
     facts = table.agg(items=table.count(), rows=table.rows.sum(), conflicts=conflicts, integers=integers)
     counts = facts.to_pyarrow().to_pylist()[0]
+    if not counts["items"]:
+        raise IngestError(
+            f"{settings.path}: none of its {raw.count} rows has both an item and a category; "
+            "check source.categories.item_id and source.categories.category_id"
+        )
     return Categories(
         table=table.select("item_id", "category_id"),
         counts=CategoryCounts(
             rows=raw.count,
             items=counts["items"],
-            unusable=raw.count - (counts["rows"] or 0),
-            conflicts=counts["conflicts"] or 0,
+            unusable=raw.count - counts["rows"],
+            conflicts=counts["conflicts"],
         ),
-        all_integers=bool(counts["integers"]),
+        all_integers=counts["integers"],
     )

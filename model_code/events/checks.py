@@ -5,7 +5,7 @@ from __future__ import annotations
 import ibis
 from ibis.expr.types import BooleanValue, IntegerValue, StringValue
 
-from model_code.events.functions import divide, epoch_ms, isfinite
+from model_code.events.functions import UTC, divide, epoch_ms, isfinite
 from model_code.events.source import SourceSettings
 
 UNPARSABLE_ROW = "unparsable row"
@@ -26,8 +26,6 @@ BLANK_LINE = "blank line"  # no record at all, so in no count
 
 IDS = ("user_id", "item_id", "category_id")
 KEYS = ("user_id", "item_id", "timestamp")
-
-_UTC = ibis.dtype("timestamp('UTC')")
 
 
 def check(records: ibis.Table, source: SourceSettings) -> ibis.Table:
@@ -62,7 +60,7 @@ def milliseconds(text: StringValue, unit: str) -> IntegerValue:
     Texts without an offset ("iso") are in the connection's time zone.
     """
     if unit == "iso":
-        moment = text.try_cast(_UTC)
+        moment = text.try_cast(UTC)
         return ibis.ifelse(isfinite(moment), epoch_ms(moment), ibis.null("int64"))
     per_millisecond = {"s": 1, "ms": 1, "us": 1000, "ns": 1_000_000}[unit]
     factor = 1000 if unit == "s" else 1

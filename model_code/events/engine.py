@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from model_code.settings import require, settings
 
 if TYPE_CHECKING:
     import ibis
+
+
+MEMORY = r"\d+(\.\d+)? *(b|[kmgt](i?b)?)|([1-9]\d?|100) *%"  # what DuckDB takes, in any case of letters
 
 
 @settings
@@ -36,22 +41,29 @@ class EngineSettings:
             self.threads,
             "a positive number or null",
         )
+        limit = self.memory_limit
+        known = limit is None or re.fullmatch(MEMORY, limit, re.IGNORECASE) is not None
+        require(known, "engine.memory_limit", limit, 'a number and a unit, as "4GB" or "60%", or null')
+
+    def config(self) -> dict[str, str | int]:
+        """The same in DuckDB's own settings; the spill folder is left to the caller."""
+        config: dict[str, str | int] = {"threads": self.threads or os.cpu_count() or 1}
+        return config | ({"memory_limit": self.memory_limit} if self.memory_limit else {})
 
 
 @contextmanager
 def connect(engine: EngineSettings) -> Iterator[ibis.backends.duckdb.Backend]:
-    """Open an in-memory DuckDB that spills into a private temporary folder, removed on leaving."""
+    """Open an in-memory DuckDB that spills into a private temporary folder, removed on leaving.
+
+    Raises:
+        SettingsError: if there is no such spill folder.
+    """
     import ibis  # noqa: PLC0415 - slow to import, and not needed by training
 
+    there = engine.spill_folder is None or Path(engine.spill_folder).is_dir()
+    require(there, "engine.spill_folder", engine.spill_folder, "a folder that exists, or null")
     with tempfile.TemporaryDirectory(prefix="deminet-", dir=engine.spill_folder) as spill:
-        config: dict[str, str | int] = {
-            "threads": engine.threads or os.cpu_count() or 1,
-            "temp_directory": spill,
-            "preserve_insertion_order": True,
-        }
-        if engine.memory_limit:
-            config["memory_limit"] = engine.memory_limit
-        backend = ibis.duckdb.connect(**config)
+        backend = ibis.duckdb.connect(**engine.config(), temp_directory=spill, preserve_insertion_order=True)
         try:
             yield backend
         finally:

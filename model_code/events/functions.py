@@ -7,15 +7,15 @@ from __future__ import annotations
 import ibis
 from ibis.expr.types import JSONValue, StructValue, TimestampValue
 
-_UTC = ibis.dtype("timestamp('UTC')")
+UTC = ibis.dtype("timestamp('UTC')")
 
 
-@ibis.udf.scalar.builtin(signature=((_UTC,), ibis.dtype("int64")))
+@ibis.udf.scalar.builtin(signature=((UTC,), ibis.dtype("int64")))
 def epoch_ms(moment: TimestampValue) -> int:
     """Milliseconds since 1970 UTC."""
 
 
-@ibis.udf.scalar.builtin(signature=((_UTC,), ibis.dtype("boolean")))
+@ibis.udf.scalar.builtin(signature=((UTC,), ibis.dtype("boolean")))
 def isfinite(moment: TimestampValue) -> bool:
     """False for 'infinity', which is a time to DuckDB."""
 
@@ -38,6 +38,11 @@ def json_valid(text: str) -> bool:
 @ibis.udf.scalar.builtin
 def json_type(text: str) -> str:
     """ "OBJECT", "ARRAY" and so on."""
+
+
+@ibis.udf.scalar.builtin(name="json_type")
+def json_type_at(text: str, path: str) -> str:
+    """The same of a value; NULL if it is missing."""
 
 
 @ibis.udf.scalar.builtin

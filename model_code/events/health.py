@@ -12,6 +12,7 @@ from ibis import Table
 from numpy.typing import NDArray
 
 from model_code.events.engine import EngineSettings, connect
+from model_code.events.parquet_files import read_parquet
 
 if TYPE_CHECKING:
     from model_code.events.click_log import ClickLog
@@ -47,10 +48,10 @@ class Bin:
 
 @dataclass(frozen=True)
 class QuarantinedRecord:
-    """A raw row that could not be used; ``line`` counts from 1, ``None`` where the format has no lines."""
+    """A raw row that could not be used; ``line`` counts from 1: the row where the format has no lines."""
 
     file: str
-    line: int | None
+    line: int
     record: str
 
 
@@ -110,8 +111,8 @@ def measure(log: ClickLog, engine: EngineSettings) -> LogHealth:
     Missing users, items, times and categories are left out where they would be counted.
     """
     with connect(engine) as backend:
-        events = backend.read_parquet(log.events)
-        quarantined = backend.read_parquet(log.quarantine)
+        events = read_parquet(backend, log.events)
+        quarantined = read_parquet(backend, log.quarantine)
         user_lengths, users = _frequencies(events, "user_id")
         item_counts, items = _frequencies(events, "item_id")
         starts, hourly = _hourly(events)

@@ -18,10 +18,10 @@ from model_code.events.checks import IDS, check
 from model_code.events.click_log import Balance, ClickLog
 from model_code.events.engine import EngineSettings, connect
 from model_code.events.errors import IngestError
-from model_code.events.parquet_files import count_rows, write_parquet
+from model_code.events.parquet_files import count_rows, read_parquet, write_parquet
 from model_code.events.plausibility import refuse_implausible
 from model_code.events.quarantine import quarantine
-from model_code.events.raw_table import RawTable, open_table
+from model_code.events.raw_table import LOG, RawTable, open_table
 from model_code.events.readers.reader import Scan
 from model_code.events.source import SourceSettings
 from model_code.events.survey import Survey, id_type, is_wanted, survey
@@ -46,12 +46,12 @@ def ingest(source: SourceSettings, engine: EngineSettings, out: Path) -> ClickLo
         ArithmeticError: if the counts do not balance.
     """
     source = source.as_table()
-    raw = open_table(source.path, source.table_columns, source.header, "source")
+    raw = open_table(source.path, source.table_columns, source.header, LOG)
     with (
         connect(engine) as connection,
         tempfile.TemporaryDirectory(prefix="deminet-", dir=engine.spill_folder) as scratch,
         replacing(out) as folder,
-        _reading(source),
+        _reading(source.path),
     ):
         folder.mkdir()
         log = ClickLog(folder)
@@ -60,18 +60,20 @@ def ingest(source: SourceSettings, engine: EngineSettings, out: Path) -> ClickLo
         staged = _stage(connection, scan, source, Path(scratch) / "staged.parquet")
         found = survey(staged, scan, source)
         refuse_implausible(found, staged, scan, source, raw.count)
-        categories = read_categories(connection, source.categories) if source.categories else None
+        categories = _categories(connection, source)
         id_types = _id_types(found, source, categories)
         write_parquet(connection, quarantine(staged, scan.rejects(), raw), log.quarantine)
         write_parquet(connection, _events(staged, source, id_types, categories), log.events)
         balance = _balance(staged, source, found, log, raw)
         balance.check()
+        facts = _facts(connection, log)
+        _refuse_strange_items(source, facts["events_without_category"], balance.kept)
         manifest = {
             "balance": asdict(balance),
             "quarantine_reasons": found.reasons,
             "files": len(raw.files.paths),
             "id_types": id_types,
-            **_facts(connection, log),
+            **facts,
             "category_table": asdict(categories.counts) if categories else None,
         }
         write_json(folder / "manifest.json", manifest)
@@ -79,15 +81,27 @@ def ingest(source: SourceSettings, engine: EngineSettings, out: Path) -> ClickLo
 
 
 @contextmanager
-def _reading(source: SourceSettings) -> Iterator[None]:
+def _reading(path: str) -> Iterator[None]:
     """Turn the engine's complaint about a file into one that says what to do."""
     try:
         yield
-    except (duckdb.InvalidInputException, duckdb.IOException, duckdb.ConversionException) as error:
+    except (duckdb.InvalidInputException, duckdb.ConversionException) as error:
         raise IngestError(
-            f"{source.path} cannot be read: {error}\n"
-            "Text files should be UTF-8, with one kind of line end in each file; Parquet files of one schema."
+            f"{path} cannot be read: {error}\n"
+            "Text files should be UTF-8, with one kind of line end in each file."
         ) from error
+    except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
+        raise IngestError(
+            f"reading {path} stopped: {error}\n"
+            "The files should stay in place; engine.memory_limit and engine.spill_folder need enough room."
+        ) from error
+
+
+def _categories(connection: Backend, source: SourceSettings) -> Categories | None:
+    if source.categories is None:
+        return None
+    with _reading(source.categories.path):
+        return read_categories(connection, source.categories)
 
 
 def _set_zone(connection: Backend, zone: str) -> None:
@@ -106,7 +120,7 @@ def _stage(connection: Backend, scan: Scan, source: SourceSettings, path: Path) 
     Raw text is read once; what follows reads a third of it, typed.
     """
     write_parquet(connection, check(scan.records, source), path)
-    return connection.read_parquet(path, file_row_number=True).rename(row="file_row_number")
+    return read_parquet(connection, path, file_row_number=True).rename(row="file_row_number")
 
 
 def _id_types(found: Survey, source: SourceSettings, categories: Categories | None) -> dict[str, str]:
@@ -119,6 +133,14 @@ def _id_types(found: Survey, source: SourceSettings, categories: Categories | No
                 f"{source.categories.path}: source.ids is 'integer', but not every category is one"
             )
     return {name: types[name] for name in IDS}
+
+
+def _refuse_strange_items(source: SourceSettings, without_category: int, kept: int) -> None:
+    if source.categories and without_category == kept:
+        raise IngestError(
+            f"{source.categories.path}: no event's item is among its items; check source.columns.item_id "
+            "and source.categories.item_id: ids are compared as texts, so that 2.0 is not 2"
+        )
 
 
 def _events(
@@ -162,7 +184,7 @@ def _balance(
 
 def _facts(connection: Backend, log: ClickLog) -> dict[str, Any]:
     """First and last timestamp in milliseconds, and how many events have no category."""
-    events = connection.read_parquet(log.events)
+    events = read_parquet(connection, log.events)
     time = events.timestamp
     facts = events.agg(first=time.min(), last=time.max(), unknown=events.category_id.isnull().sum())
     found = facts.to_pyarrow().to_pylist()[0]

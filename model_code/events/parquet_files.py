@@ -1,7 +1,8 @@
-"""Writing Parquet so that the same rows give the same bytes."""
+"""Our own Parquet files: written so that the same rows give the same bytes, and read as they are."""
 
 from __future__ import annotations
 
+import glob
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,13 @@ ROW_GROUP = 122_880  # rows, DuckDB's own
 def write_parquet(connection: Backend, rows: ibis.Table, path: Path) -> None:
     """Stream rows into a file in their order, in row groups of one size, whatever the threads."""
     connection.to_parquet(rows, path, compression="zstd", row_group_size=ROW_GROUP)
+
+
+def read_parquet(connection: Backend, path: Path, *, file_row_number: bool = False) -> ibis.Table:
+    """The rows of a file, whatever its folders are called; ``file_row_number`` adds that column, from 0."""
+    return connection.read_parquet(
+        glob.escape(str(path)), file_row_number=file_row_number, hive_partitioning=False
+    )
 
 
 def count_rows(path: Path) -> int:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import statistics
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import ibis
 
 from model_code.events.errors import IngestError
 from model_code.events.readers.reader import Scan
-from model_code.events.source import EPOCH, SourceSettings
+from model_code.events.source import SourceSettings, to_milliseconds
 from model_code.events.survey import Survey
 
 YEARS = (1995, 2100)  # where the median of a log's timestamps may lie
@@ -41,7 +41,7 @@ def refuse_implausible(
         raise IngestError(
             f"{source.path}: no record passes: {counts}{_example(staged)}{_unit_advice(source, scan)}"
         )
-    early, late = (_milliseconds(datetime(year, 1, 1, tzinfo=UTC)) for year in YEARS)
+    early, late = (to_milliseconds(datetime(year, 1, 1, tzinfo=UTC)) for year in YEARS)
     if found.median is None or not early <= found.median < late:
         raise IngestError(
             f"{source.path}: half of the timestamps lie outside {YEARS[0]} to {YEARS[1]} when read as "
@@ -73,7 +73,7 @@ def _unit_advice(source: SourceSettings, scan: Scan) -> str:
 def _fitting_unit(texts: list[str], source: SourceSettings) -> str | None:
     """The unit in which the median of the texts lies in the window, and in plausible years."""
     start, end = source.window.milliseconds()
-    early, late = (_milliseconds(datetime(year, 1, 1, tzinfo=UTC)) for year in YEARS)
+    early, late = (to_milliseconds(datetime(year, 1, 1, tzinfo=UTC)) for year in YEARS)
     low, high = max(start or early, early), min(end or late, late)
     numbers = [int(text) for text in texts if text.isascii() and text.isdigit()]
     if numbers:
@@ -89,7 +89,3 @@ def _is_iso(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _milliseconds(moment: datetime) -> int:
-    return (moment - EPOCH) // timedelta(milliseconds=1)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import glob
 import gzip
-from collections.abc import Collection
+import os
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -31,7 +32,7 @@ def find_files(location: str, suffixes: Collection[str], setting: str) -> RawFil
     """Find the files of a log.
 
     Args:
-        location: a file, a folder (searched recursively, hidden files left out) or a glob.
+        location: a file, a folder (searched recursively) or a glob; hidden files are left out of both.
         suffixes: the known ones, without ".gz".
         setting: the setting that ``location`` comes from, for messages.
 
@@ -93,16 +94,19 @@ def open_bytes(path: Path) -> BinaryIO:
 
 
 def _candidates(location: str) -> tuple[Path, list[Path]]:
-    path = Path(location).absolute()
+    # The engine reports names without ".."; `resolve` would follow links to names without a suffix.
+    path = Path(os.path.abspath(location))  # noqa: PTH100
     if path.is_dir():
-        below = (found for found in path.rglob("*") if not _hidden(found.relative_to(path)))
-        return path, [found for found in below if found.is_file()]
+        return path, _visible_files(path, path.rglob("*"))
     if path.exists() or not glob.has_magic(location):
         return path.parent if path.exists() else path, [path] if path.exists() else []
     fixed = next(place for place, part in enumerate(path.parts) if glob.has_magic(part))
     root = Path(*path.parts[:fixed])
-    matches = root.glob("/".join(path.parts[fixed:]))
-    return root, [match for match in matches if match.is_file()]
+    return root, _visible_files(root, root.glob("/".join(path.parts[fixed:])))
+
+
+def _visible_files(root: Path, paths: Iterable[Path]) -> list[Path]:
+    return [path for path in paths if path.is_file() and not _hidden(path.relative_to(root))]
 
 
 def _hidden(path: Path) -> bool:

@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from ibis.backends.duckdb import Backend
 
 from model_code.events.errors import IngestError
 from model_code.events.raw_files import RawFiles, find_files
 from model_code.events.readers import READERS
-from model_code.events.readers.reader import Layout, Names, Reader, Scan
+from model_code.events.readers.reader import Column, Layout, Names, Reader, Scan
+
+NO_TEXT = ("binary", "fixed_size_binary", "list", "fixed_size_list", "struct", "map")  # types, by their start
+
+
+@dataclass(frozen=True)
+class TableKeys:
+    """What the settings of a table are called, for messages; ``header`` is ``None`` if there is no such."""
+
+    path: str
+    columns: str
+    header: str | None
+
+
+LOG = TableKeys("source.path", "source.columns", "source.header")
+CATEGORY_TABLE = TableKeys("source.categories.path", "source.categories", None)
 
 
 @dataclass(frozen=True)
@@ -34,55 +50,76 @@ class RawTable:
         return self.reader.scan(connection, self.files.paths, self.layout)
 
 
-def open_table(location: str, columns: Mapping[str, str], header: Names | None, setting: str) -> RawTable:
+def open_table(location: str, columns: Mapping[str, str], header: Names | None, keys: TableKeys) -> RawTable:
     """Find a table's files and check that each has the wanted columns.
 
     Args:
         location: a file, a folder or a glob.
         columns: canonical name -> raw name.
         header: the names of CSV files without a header line; else ``None``.
-        setting: where the settings of the table are ("source" or "source.categories"), for messages.
+        keys: what the settings are called.
 
     Raises:
-        IngestError: if there is no file or no record, or a file lacks a column or differs from the first.
+        IngestError: if there is no file or no record, a file lacks a column or differs from the first, or a
+            column holds no text, number or time.
     """
-    files = find_files(location, READERS, f"{setting}.path")
+    files = find_files(location, READERS, keys.path)
     reader = READERS[files.suffix]
     if header is not None and not reader.headed:
         raise IngestError(
-            f"{setting}.header is set, but {files.suffix} files carry their own names; leave it out"
+            f"{keys.header} is set, but {files.suffix} files carry their own names; leave it out"
         )
     headed = reader.headed and header is None
-    names = header or _common_names(files, reader)
-    if names is not None:
-        _check_columns(names, columns, f"{files.paths[0]}", setting)
+    found = tuple(map(Column, header)) if header else _common_columns(files, reader, columns.values())
+    names = None if found is None else tuple(column.name for column in found)
+    if found is not None:
+        _check_columns(found, columns, files.paths[0], keys)
     layout = Layout(columns, names, headed)
     count = sum(max(reader.count(path) - headed, 0) for path in files.paths)
     if count == 0:
-        raise IngestError(f"{setting}.path: {location} holds no record ({len(files.paths)} files, all empty)")
+        raise IngestError(f"{keys.path}: {location} holds no record ({len(files.paths)} files, all empty)")
     return RawTable(files, reader, layout, count)
 
 
-def _common_names(files: RawFiles, reader: Reader) -> Names | None:
-    """The names that all files share; empty files have none and take part in no comparison."""
-    first: Names | None = None
+def _common_columns(files: RawFiles, reader: Reader, wanted: Collection[str]) -> tuple[Column, ...] | None:
+    """The columns that all files share; empty files have none and take part in no comparison.
+
+    Types are compared, and told, of the wanted columns alone.
+    """
+    first: tuple[Column, ...] | None = None
     for path in files.paths:
-        names = reader.names(path)
+        columns = reader.columns(path)
+        if columns is not None:
+            columns = tuple(column if column.name in wanted else Column(column.name) for column in columns)
         if first is None:
-            first, first_path = names, path
-        elif names is not None and names != first:
+            first, first_path = columns, path
+        elif columns is not None and columns != first:
             raise IngestError(
-                f"{path} has the columns {', '.join(names)}, but {first_path} has {', '.join(first)}; "
-                "the files of a log should have the same columns in the same order"
+                f"{path} has the columns {_listed(columns)}, but {first_path} has {_listed(first)}; "
+                "the files of a log should have the same columns of the same types in the same order"
             )
     return first
 
 
-def _check_columns(names: Names, columns: Mapping[str, str], file: str, setting: str) -> None:
+def _listed(columns: tuple[Column, ...]) -> str:
+    return ", ".join(" ".join(filter(None, column)) for column in columns)
+
+
+def _check_columns(
+    found: tuple[Column, ...], columns: Mapping[str, str], file: Path, keys: TableKeys
+) -> None:
+    names = [column.name for column in found]
     for canonical, raw in columns.items():
         if names.count(raw) != 1:
-            found = "twice" if raw in names else "missing"
+            what = "twice" if raw in names else "missing"
+            header = f", or {keys.header} if the first line is a record" if keys.header else ""
             raise IngestError(
-                f"{file}: column {raw!r} is {found} among {', '.join(names)}; "
-                f"change {setting}.columns.{canonical}, or {setting}.header if the first line is a record"
+                f"{file}: column {raw!r} is {what} among {', '.join(names)}; "
+                f"change {keys.columns}.{canonical}{header}"
+            )
+        kind = found[names.index(raw)].type
+        if kind.startswith(NO_TEXT):
+            raise IngestError(
+                f"{file}: column {raw!r} is of type {kind}; write it as text or as a number, "
+                f"or change {keys.columns}.{canonical}"
             )

@@ -59,8 +59,11 @@ def write_demo_log(simulation: SimulationSettings, folder: Path) -> dict[str, in
         how many bad rows of each fault there are.
 
     Raises:
-        FileExistsError: if the folder has files, which might be taken for the log's.
+        FileExistsError: if the folder is a file, or has files, which might be taken for the log's.
+        SettingsError: if the log is too small for the bad rows.
     """
+    if folder.is_file():
+        raise FileExistsError(f"{folder}: is a file; name a folder")
     if folder.exists() and any(folder.iterdir()):
         raise FileExistsError(f"{folder}: has files; remove them, or name another folder")
     with replacing(folder) as temporary:

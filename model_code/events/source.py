@@ -13,6 +13,11 @@ UNITS = ("s", "ms", "us", "ns", "iso")
 ID_RULES = ("auto", "integer", "string")
 
 
+def to_milliseconds(moment: datetime) -> int:
+    """Milliseconds since 1970 UTC, rounded down."""
+    return (moment - EPOCH) // timedelta(milliseconds=1)
+
+
 def _milliseconds(name: str, text: str | None) -> int | None:
     if text is None:
         return None
@@ -21,7 +26,7 @@ def _milliseconds(name: str, text: str | None) -> int | None:
     except ValueError:
         moment = datetime.min
     require(moment.tzinfo is not None, name, text, 'ISO 8601 with an offset, as "2017-11-25T00:00:00+08:00"')
-    return (moment - EPOCH) // timedelta(milliseconds=1)
+    return to_milliseconds(moment)
 
 
 @settings
@@ -101,7 +106,8 @@ class SourceSettings:
         categories: a table to take categories from, when the log has none.
         behaviors_known: raw behaviors that may occur, others are quarantined; ``None`` knows all.
         behaviors_kept: raw behaviors wanted, other known ones are counted as filtered; ``None`` keeps all.
-        window: records outside are quarantined.
+        window: records outside are quarantined. Only a window catches a last line that is cut inside its
+            timestamp: what is left of the number still is a time, but one long ago.
         ids: "auto" makes a column BIGINT if each kept value is a 64-bit integer as a computer writes it (no
             leading zero, no plus), else VARCHAR; "integer" quarantines what is not; "string" is VARCHAR.
     """

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from model_code.events.click_log import Balance, ClickLog
 from model_code.events.engine import EngineSettings, connect
 from model_code.events.errors import IngestError
-from model_code.events.parquet_files import count_rows, write_parquet
+from model_code.events.parquet_files import count_rows, read_parquet, write_parquet
 from model_code.files import Folder, read_json, replacing, write_json
 from model_code.settings import require, settings
 
@@ -86,7 +86,7 @@ def split(log: ClickLog, settings: SplitSettings, engine: EngineSettings, out: P
     """
     with connect(engine) as connection, replacing(out) as folder:
         folder.mkdir()
-        events = connection.read_parquet(log.events)
+        events = read_parquet(connection, log.events)
         users = connection.create_table(
             "users", events.group_by("user_id").agg(events=events.count()), temp=True
         )
@@ -132,7 +132,8 @@ def _cuts(connection: Backend, events: ibis.Table, settings: SplitSettings, log:
     test_time, train = _cut(moments, total, settings.test_fraction)
     if train == 0:
         raise IngestError(f"{log.path}: no event lies before the test period; {_too_coarse(test_time)}")
-    validation_time, fit = _cut(moments, train, settings.validation_fraction)
+    earlier = moments.filter(moments.timestamp < test_time)
+    validation_time, fit = _cut(earlier, train, settings.validation_fraction)
     if fit == 0:
         raise IngestError(
             f"{log.path}: no event lies before the validation period; {_too_coarse(validation_time)}"
@@ -157,7 +158,7 @@ def _too_coarse(moment: int) -> str:
 
 
 def _counts(connection: Backend, path: Path) -> dict[str, Any]:
-    events = connection.read_parquet(path)
+    events = read_parquet(connection, path)
     distinct = {
         "users": events.user_id.nunique(),
         "items": events.item_id.nunique(),

@@ -84,7 +84,7 @@ def terminal_summary(facts: RunFacts) -> str:
         *_aligned(metrics_table(facts)),
         "",
         *(
-            f"  [{'x' if check.passed else ' '}] {check.name}: {check.reason}"
+            f"  {'passed' if check.passed else 'FAILED'}  {check.name}: {check.reason}"
             for check in facts.verdict.checks
         ),
         "",

@@ -135,6 +135,7 @@ class FitBatches:
         self.seed = seed
         self.rates = (unknown_rate, unknown_category_rate, unknown_rate)
         self.samples_per_epoch = min(samples_per_epoch or len(data.parts[part]), len(data.parts[part]))
+        self._last_round = (-1, torch.empty(0, dtype=torch.int64))  # its number and order
         self.dropped = 0  # groups of the pass begun last that could not be filled, so far
 
     @property
@@ -162,14 +163,17 @@ class FitBatches:
 
     def _order(self, number: int) -> Tensor:
         """Return the samples of a pass, (samples_per_epoch,), on the CPU."""
-        count, start = len(self.samples.position), number * self.samples_per_epoch
-        first, last = start // count, (start + self.samples_per_epoch - 1) // count
-        rounds = [
-            torch.randperm(count, generator=generator(Stream.PERMUTATION, self.seed, index))
-            for index in range(first, last + 1)
-        ]
-        start -= first * count
-        return torch.cat(rounds)[start : start + self.samples_per_epoch]
+        index, start = divmod(number * self.samples_per_epoch, len(self.samples.position))
+        order = self._round(index)[start : start + self.samples_per_epoch]
+        missing = self.samples_per_epoch - len(order)
+        return torch.cat([order, self._round(index + 1)[:missing]]) if missing else order
+
+    def _round(self, index: int) -> Tensor:
+        """Return a permutation of all samples; the last one is kept, for the short passes that share it."""
+        if self._last_round[0] != index:
+            source = generator(Stream.PERMUTATION, self.seed, index)
+            self._last_round = index, torch.randperm(len(self.samples.position), generator=source)
+        return self._last_round[1]
 
     def _nothing(self) -> tuple[Tensor, Tensor]:
         rows = self.samples.position.new_empty(0)

@@ -11,12 +11,14 @@ import pyarrow.parquet as pq
 import torch
 
 from model_code.events.engine import EngineSettings, connect
+from model_code.events.parquet_files import read_parquet
+from model_code.events.split import PARTS
 from model_code.files import replacing, write_json
 from model_code.groups import UNKNOWN, VocabularySizes
-from model_code.sequences.data import EVENT_ARRAYS, MANIFEST, PARTS, Samples, SequenceData, load_array, period
+from model_code.sequences.data import EVENT_ARRAYS, MANIFEST, Samples, SequenceData, load_array, period
 from model_code.sequences.negatives import NegativeSampler
 from model_code.sequences.samples import make_samples
-from model_code.sequences.sanity import sanity
+from model_code.sequences.sanity import fit_groups, sanity
 from model_code.sequences.settings import SequenceSettings
 from model_code.sequences.vocabulary import FIRST_ID, codes, latest_categories, write_vocabulary
 
@@ -39,13 +41,14 @@ def build(split: SplitLog, settings: SequenceSettings, engine: EngineSettings, o
         out: the folder to write.
 
     Raises:
-        ValueError: when a part holds timestamps outside its period, or the fit part has no sample.
+        ValueError: when a part holds timestamps outside its period, an event has no item, the fit part has
+            no sample, or no group of a part can be filled with negatives.
     """
     cuts = {name: int(split.manifest[name]) for name in ("validation_timestamp", "split_timestamp")}
     with replacing(out) as folder:
         folder.mkdir()
         with connect(engine) as backend:
-            events = backend.read_parquet(split.events)
+            events = read_parquet(backend, split.events)
             _check_parts(events, cuts, split.events)
             counts = _write_arrays(backend, events, cuts["validation_timestamp"], folder)
         data = _with_samples(folder, cuts | counts, settings)
@@ -54,10 +57,16 @@ def build(split: SplitLog, settings: SequenceSettings, engine: EngineSettings, o
                 f"{split.events}: no user has two events at different times before the validation cut"
             )
         data = _with_negatives(data)
+        drawn, dropped = fit_groups(data)
+        _check_filled(data, len(drawn), split.events)
         for part, samples in data.parts.items():
             samples.save(folder / part)
-        manifest = data.manifest | {"sanity": sanity(data)}
-        write_json(folder / MANIFEST, manifest)
+        # Fit groups are drawn anew in each epoch of training: what was dropped is known of this draw alone.
+        data.manifest["parts"]["fit"] |= {
+            "sampled_groups": len(drawn) + dropped,
+            "sampled_groups_dropped": dropped,
+        }
+        write_json(folder / MANIFEST, data.manifest | {"sanity": sanity(data, drawn)})
     return SequenceData.load(out)
 
 
@@ -132,6 +141,8 @@ def _write_events(events: ibis.Table, items: ibis.Table, categories: ibis.Table,
     ordered.to_parquet(sorted_events)
     start = 0
     with pq.ParquetFile(sorted_events) as file:
+        if file.metadata.num_rows != count:
+            raise ValueError(f"{count} events, but {file.metadata.num_rows} have a user and an item")
         for batch in file.iter_batches(_BATCH):
             for name, array in arrays.items():
                 array[start : start + len(batch)] = batch[name].to_numpy()
@@ -152,17 +163,32 @@ def _with_samples(folder: Path, manifest: dict[str, Any], settings: SequenceSett
 
 def _with_negatives(data: SequenceData) -> SequenceData:
     """Draw the negatives of validation and test, and count everything."""
-    parts, counts = {}, {}
+    parts, counts = {"fit": data.parts["fit"]}, {}
     for part, samples in data.parts.items():
-        parts[part] = samples if part == "fit" else _fill(data, part)
         counts[part] = {
-            "events": len(data.events_in(part)),
+            "events": int(np.count_nonzero(data.events_in(part))),
             "targets": len(samples),
-            "groups_dropped": len(samples) - len(parts[part]),
             "blocks": len(samples.block_offsets) - 1,
         }
+        if part != "fit":
+            parts[part] = _fill(data, part)
+            counts[part]["groups_dropped"] = len(samples) - len(parts[part])
     totals = {"events": len(data.item), "users": len(data.user)}
     return replace(data, parts=parts, manifest=data.manifest | totals | {"parts": counts})
+
+
+def _check_filled(data: SequenceData, fit_groups: int, path: Path) -> None:
+    settings = data.settings
+    groups = {part: len(samples) for part, samples in data.parts.items()} | {"fit": fit_groups}
+    for part, filled in groups.items():
+        if not filled:
+            targets, blocks = (data.manifest["parts"][part][name] for name in ("targets", "blocks"))
+            raise ValueError(
+                f"{path}: no group of part {part} can be filled: {targets} targets in {blocks} blocks "
+                f"(sequences.negative_block = {settings.negative_block}) give none of them "
+                f"sequences.negatives_per_positive = {settings.negatives_per_positive} different items that "
+                "its user has not; change these two, or take a longer log"
+            )
 
 
 def _fill(data: SequenceData, part: str) -> Samples:

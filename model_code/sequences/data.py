@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from model_code.events.split import PARTS
 from model_code.files import Folder, read_json
 from model_code.groups import LogShape, VocabularySizes
 from model_code.sequences.settings import SequenceSettings
 
-PARTS = ("fit", "validation", "test")  # in order of time; the index is the code in a split log
 EVENT_ARRAYS = ("item", "category", "timestamp", "user_offsets", "user", "item_count")
 MANIFEST = "manifest.json"
 
@@ -96,10 +96,10 @@ class SequenceData:
         """What a model must know of this log to be built."""
         return LogShape(self.sizes, self.settings.max_length, torch.tensor(self.item_count))
 
-    def events_in(self, part: str) -> NDArray[np.int64]:
-        """Return the indices of all events in the part's period, targets or not."""
+    def events_in(self, part: str) -> NDArray[np.bool_]:
+        """Return (n,) whether an event, target or not, is in the part's period."""
         first, end = period(self.manifest, part)
-        return np.flatnonzero((self.timestamp >= first) & (self.timestamp < end))
+        return (self.timestamp >= first) & (self.timestamp < end)
 
     def user_rows(self) -> NDArray[np.int32]:
         """Return the user row of each event, (n,)."""

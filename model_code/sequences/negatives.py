@@ -53,7 +53,10 @@ class NegativeSampler:
         samples = data.parts[part]
         sample_bounds, pool, pool_bounds = _pools(samples, data.item, data.settings.negative_sampling)
         events = data.events_in(part)
-        owned = np.sort(data.user_rows()[events] * np.int64(data.identities) + data.item[events])
+        owned = data.user_rows()[events].astype(np.int64)
+        owned *= data.identities
+        owned += data.item[events]
+        owned.sort()
 
         def on_device(array: NDArray[Any]) -> Tensor:
             return torch.from_numpy(array).to(item.device)
@@ -76,7 +79,7 @@ class NegativeSampler:
 
         Args:
             rows: (B,) int64 indices of samples of the part.
-            epoch: 0 for stored negatives, else the pass over the data.
+            epoch: the pass over the data, from 0; stored negatives are those of pass 0.
 
         Returns:
             (B, k) event positions, and (B,) bool, false where k items could not be found within 8 k draws;

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from model_code.sequences.data import PARTS, Samples, period
+from model_code.events.split import PARTS
+from model_code.sequences.data import Samples, period
 from model_code.sequences.settings import SequenceSettings
 
 
@@ -28,11 +29,11 @@ def make_samples(
     """
     user = np.repeat(np.arange(len(user_offsets) - 1, dtype=np.int32), np.diff(user_offsets))
     history_end = run_starts(timestamp, user_offsets)
-    has_history = history_end > user_offsets[user]
     parts = {}
     for part in PARTS:
         first, end = period(cuts, part)
-        position = np.flatnonzero(has_history & (timestamp >= first) & (timestamp < end))
+        position = np.flatnonzero((timestamp >= first) & (timestamp < end))
+        position = position[history_end[position] > user_offsets[user[position]]]
         # Positions are in order of (user, timestamp, item): a stable sort by time is the whole order.
         position = position[np.argsort(timestamp[position], kind="stable")]
         rows, ends = user[position], history_end[position]
@@ -51,7 +52,9 @@ def run_starts(timestamp: NDArray[np.int64], user_offsets: NDArray[np.int64]) ->
     starts = np.ones(len(timestamp), dtype=bool)
     starts[1:] = timestamp[1:] != timestamp[:-1]
     starts[user_offsets[:-1]] = True
-    return np.maximum.accumulate(np.where(starts, np.arange(len(timestamp)), 0))
+    latest = np.arange(len(timestamp))
+    latest[~starts] = 0
+    return np.maximum.accumulate(latest, out=latest)
 
 
 def cut_blocks(count: int, size: int) -> NDArray[np.int64]:

@@ -30,9 +30,8 @@ class ClickRates(NamedTuple):
     category_rate: Floats  # (category codes,)
 
     @classmethod
-    def fit(cls, data: SequenceData) -> ClickRates:
-        """Count the fit part's targets and negatives drawn for them."""
-        events = _fit_groups(data)
+    def fit(cls, data: SequenceData, events: NDArray[np.int64]) -> ClickRates:
+        """Count targets and the negatives drawn for them in ``events``, as returned by `fit_groups`."""
         items, categories = (data.manifest["identities"][name] for name in ("items", "categories"))
         item_clicks, item_shown = _tally(data.item, events, items)
         clicks, shown = _tally(data.category, events, categories)
@@ -45,17 +44,20 @@ class ClickRates(NamedTuple):
         return (self.item_clicks[item] + backed_off) / (self.item_shown[item] + _PRIOR)
 
 
-def sanity(data: SequenceData) -> dict[str, dict[str, Any]]:
+def sanity(data: SequenceData, events: NDArray[np.int64]) -> dict[str, dict[str, Any]]:
     """Judge the stored negatives of validation and test.
+
+    Args:
+        data: the log.
+        events: of groups of the fit part, as returned by `fit_groups`.
 
     Returns:
         For each of the two parts: ``groups`` judged; the AUC over all their candidates of three scorers,
         ``auc_popularity`` (events in the fit part), ``auc_known`` (1 if the fit part has the item) and
         ``auc_candidate`` (click rates of item and category in the fit part); and by class, positive and
         negative, the share of candidates whose item is ``unknown`` or occurs in the ``history``.
-        None where a part has no group.
     """
-    rates = ClickRates.fit(data)
+    rates = ClickRates.fit(data, events)
     return {part: _judge(data, part, rates) for part in ("validation", "test")}
 
 
@@ -79,17 +81,13 @@ def _judge(data: SequenceData, part: str, rates: ClickRates) -> dict[str, Any]:
     }
 
 
-def _auc(score: NDArray[Any]) -> float | None:
-    if not len(score):
-        return None
+def _auc(score: NDArray[Any]) -> float:
     label = np.zeros(score.shape)
     label[:, 0] = 1
     return auc(label.ravel(), score.astype(np.float64).ravel())
 
 
-def _by_class(holds: NDArray[np.bool_]) -> dict[str, float | None]:
-    if not len(holds):
-        return {"positive": None, "negative": None}
+def _by_class(holds: NDArray[np.bool_]) -> dict[str, float]:
     return {"positive": float(holds[:, 0].mean()), "negative": float(holds[:, 1:].mean())}
 
 
@@ -106,15 +104,21 @@ def _in_history(
     return found
 
 
-def _fit_groups(data: SequenceData) -> NDArray[np.int64]:
-    """Return the events (groups, 1 + k) of fit groups, the positive first, as drawn in epoch 0."""
+def fit_groups(data: SequenceData) -> tuple[NDArray[np.int64], int]:
+    """Draw groups of the fit part, in epoch 0, for a seeded subset of its targets.
+
+    Returns:
+        The events (groups, 1 + k) of the groups, the positive first, and how many groups could not be filled.
+    """
     samples, seed = data.parts["fit"], data.settings.seed
     sampler = NegativeSampler.of(data, "fit", torch.from_numpy(data.item), seed)
     groups = []
+    dropped = 0
     for rows in scoring_rows(samples, _MOST_GROUPS, seed).split(_CHUNK):
         negatives, filled = sampler.draw(rows, epoch=0)
         groups.append(torch.cat([sampler.position[rows, None], negatives], dim=1)[filled])
-    return torch.cat(groups).numpy()
+        dropped += len(rows) - len(groups[-1])
+    return torch.cat(groups).numpy(), dropped
 
 
 def _tally(code: NDArray[np.int32], events: NDArray[np.int64], size: int) -> tuple[Floats, Floats]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,7 +49,7 @@ class Vocabulary:
         known = self.items["category"].to_numpy()
         return np.concatenate([np.array([PADDING, UNKNOWN], dtype=np.int32), known])
 
-    def encode_items(self, ids: Iterable[Any]) -> NDArray[np.int32]:
+    def encode_items(self, ids: Collection[Any]) -> NDArray[np.int32]:
         """Return the vocabulary ids of items as logged, UNKNOWN for null and for those not in the fit part.
 
         Raises:
@@ -57,23 +57,34 @@ class Vocabulary:
         """
         return _encode(ids, self.items["item_id"], "item")
 
-    def encode_categories(self, ids: Iterable[Any]) -> NDArray[np.int32]:
+    def encode_categories(self, ids: Collection[Any]) -> NDArray[np.int32]:
         """Do for categories what `encode_items` does."""
         return _encode(ids, self.categories["category_id"], "category")
 
-    def encode_users(self, ids: Iterable[Any]) -> NDArray[np.int32]:
+    def encode_users(self, ids: Collection[Any]) -> NDArray[np.int32]:
         """Do for users what `encode_items` does."""
         return _encode(ids, self.users["user_id"], "user")
 
 
-def _encode(ids: Iterable[Any], known: pa.ChunkedArray, what: str) -> NDArray[np.int32]:
+def _encode(ids: Collection[Any], known: pa.ChunkedArray, what: str) -> NDArray[np.int32]:
     try:
-        values = pa.array(ids, type=known.type)
+        values = _array(ids, known.type)
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise TypeError(f"{what} ids of this log are of type {known.type}: {error}") from None
     row = pc.fill_null(pc.index_in(values, value_set=known, skip_nulls=True), UNKNOWN - FIRST_ID)
     found: NDArray[np.int32] = row.to_numpy() + np.int32(FIRST_ID)
     return found
+
+
+def _array(ids: Collection[Any], kind: pa.DataType) -> pa.Array:
+    try:
+        return pa.array(ids, type=kind)
+    except OverflowError:  # an integer that no int64 holds is in no log
+        return pa.array([number if _is_int64(number) else None for number in ids], type=kind)
+
+
+def _is_int64(number: int | None) -> bool:
+    return number is not None and -(2**63) <= number < 2**63
 
 
 def codes(events: ibis.Table, key: str, fit_end: int) -> ibis.Table:

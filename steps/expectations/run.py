@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -124,9 +123,7 @@ def _plain(value: Any) -> int | float | str | None:
 
 @contextmanager
 def _database(log: ClickLog, engine: EngineSettings) -> Iterator[tuple[SQLDatasource, Columns]]:
-    config: Config = {"threads": engine.threads or os.cpu_count() or 1}
-    if engine.memory_limit:
-        config["memory_limit"] = engine.memory_limit
+    config: Config = {**engine.config()}
     duckdb_dialect.register()
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)

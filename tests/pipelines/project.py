@@ -30,6 +30,7 @@ SMALL: dict[str, Any] = {
         "min_auc_over_popularity": -1,
         "max_prediction_bias": 10,
         "max_calibration_error": 1,
+        "max_sanity_deviation": 0.5,
         "must_beat": "off",
     },
 }

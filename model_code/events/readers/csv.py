@@ -10,18 +10,23 @@ import ibis
 from ibis.backends.duckdb import Backend
 from ibis.expr.types import ArrayValue, StringValue
 
+from model_code.events.errors import IngestError
 from model_code.events.functions import regexp_extract_all
 from model_code.events.raw_files import count_lines, first_line
 from model_code.events.readers.lines import scan_lines
-from model_code.events.readers.reader import Layout, Names, Reader, Scan
+from model_code.events.readers.reader import Column, Layout, Reader, Scan
 
 FIELD = r',("(?:[^"]|"")*"|[^,"]*)'  # a comma, then a quoted or a bare field
 
 
-def names(path: Path) -> Names | None:
+def columns(path: Path) -> tuple[Column, ...] | None:
     """The names in the first line; ``None`` if the file is empty."""
     line = first_line(path)
-    return None if line is None else tuple(name.strip() for name in next(csv.reader([line]), []))
+    if line is None:
+        return None
+    if "\r" in line:
+        raise IngestError(f"{path}: lines end in a carriage return alone; they should end in a line feed")
+    return tuple(Column(name.strip()) for name in next(csv.reader([line]), []))
 
 
 def scan(connection: Backend, paths: Sequence[Path], layout: Layout) -> Scan:
@@ -30,9 +35,9 @@ def scan(connection: Backend, paths: Sequence[Path], layout: Layout) -> Scan:
         raise ValueError("the fields of a CSV line have no names of their own")
     lines, rejects = scan_lines(connection, paths, layout.header_line)
     lines = lines.mutate(fields=_split(lines.record))
-    columns = {name: lines.fields[layout.names.index(raw)] for name, raw in layout.columns.items()}
+    wanted = {name: lines.fields[layout.names.index(raw)] for name, raw in layout.columns.items()}
     broken = lines.fields.isnull() | (lines.fields.length() != len(layout.names))
-    return Scan(lines.select("file", "record", broken=broken, **columns), rejects)
+    return Scan(lines.select("file", "record", broken=broken, **wanted), rejects)
 
 
 def _split(line: StringValue) -> ArrayValue:
@@ -51,4 +56,4 @@ def _unquote(field: StringValue) -> StringValue:
     return ibis.ifelse(field.startswith('"'), inside, field)
 
 
-READER = Reader(names=names, count=count_lines, scan=scan, headed=True)
+READER = Reader(columns=columns, count=count_lines, scan=scan, headed=True)

@@ -14,8 +14,6 @@ from pathlib import Path
 import ibis
 from ibis.backends.duckdb import Backend
 
-WHITE_SPACE = " \t\n\r\v\f"
-
 
 def scan_lines(
     connection: Backend, paths: Sequence[Path], header_line: bool
@@ -39,6 +37,7 @@ def scan_lines(
         quote="",
         escape="",
         filename=True,
+        hive_partitioning=False,
         store_rejects=True,
         rejects_table=f"{view}_rejects",
         rejects_scan=f"{view}_scans",

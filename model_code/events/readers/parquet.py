@@ -13,12 +13,12 @@ from pyarrow import parquet
 
 from model_code.events.errors import IngestError
 from model_code.events.functions import to_json
-from model_code.events.readers.reader import Layout, Names, Reader, Scan
+from model_code.events.readers.reader import Column, Layout, Reader, Scan
 
 
-def names(path: Path) -> Names:
-    """The columns of the file's schema."""
-    return tuple(_open(path).schema_arrow.names)
+def columns(path: Path) -> tuple[Column, ...]:
+    """The columns of the file's schema; encodings of one type that the engine reads alike count as one."""
+    return tuple(Column(field.name, _type(field.type)) for field in _open(path).schema_arrow)
 
 
 def count(path: Path) -> int:
@@ -29,14 +29,26 @@ def count(path: Path) -> int:
 
 def scan(connection: Backend, paths: Sequence[Path], layout: Layout) -> Scan:
     """Read the wanted columns; every row has the form of a record."""
-    rows = connection.read_parquet([glob.escape(str(path)) for path in paths], filename=True)
-    columns = {name: rows[raw].cast("string") for name, raw in layout.columns.items()}
-    record = to_json(ibis.struct({raw: rows[raw] for raw in layout.columns.values()})).cast("string")
-    records = rows.select(file=rows.filename, record=record, broken=ibis.literal(False), **columns)
+    if layout.names is None:
+        raise ValueError("a Parquet file has names")
+    file = ibis.util.gen_name("file")  # no column of the log's own
+    rows = connection.read_parquet(
+        [glob.escape(str(path)) for path in paths], filename=file, hive_partitioning=False
+    )
+    # By place: of names that differ in case alone, the engine renames the second.
+    wanted = {raw: rows[layout.names.index(raw)] for raw in layout.columns.values()}
+    texts = {name: wanted[raw].cast("string") for name, raw in layout.columns.items()}
+    record = to_json(ibis.struct(wanted)).cast("string")
+    records = rows.select(file=rows[file], record=record, broken=ibis.literal(False), **texts)
     none = ibis.memtable(
         {"file": [], "line": [], "record": []}, schema={"file": str, "line": "int64", "record": str}
     )
     return Scan(records, lambda: none)
+
+
+def _type(kind: pyarrow.DataType) -> str:
+    value = kind.value_type if pyarrow.types.is_dictionary(kind) else kind
+    return str(value).removeprefix("large_").removesuffix("_view")
 
 
 def _open(path: Path) -> parquet.ParquetFile:
@@ -46,4 +58,4 @@ def _open(path: Path) -> parquet.ParquetFile:
         raise IngestError(f"{path}: not a Parquet file: {error}") from None
 
 
-READER = Reader(names=names, count=count, scan=scan, headed=False)
+READER = Reader(columns=columns, count=count, scan=scan, headed=False)

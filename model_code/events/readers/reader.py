@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import ibis
 from ibis.backends.duckdb import Backend
 
 Names = tuple[str, ...]
+
+
+class Column(NamedTuple):
+    """A column of a file; ``type`` is empty in formats without types."""
+
+    name: str
+    type: str = ""
 
 
 @dataclass(frozen=True)
@@ -48,13 +56,13 @@ class Reader:
     """The functions that know one format.
 
     Attributes:
-        names: a file's column names; ``None`` if it is empty or each record names its values.
+        columns: a file's columns in their order; ``None`` if it is empty or each record names its values.
         count: a file's rows, or its lines that are not blank, counted without the engine.
         scan: reads files of one layout.
         headed: whether the first line of a file holds the names, if the settings do not.
     """
 
-    names: Callable[[Path], Names | None]
+    columns: Callable[[Path], tuple[Column, ...] | None]
     count: Callable[[Path], int]
     scan: Callable[[Backend, Sequence[Path], Layout], Scan]
     headed: bool

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from model_code.events.simulation.writers import write_gzip
+from model_code.settings import SettingsError
 
 Fields = list[bytes]  # user, item, category, behavior, timestamp
 Fault = Callable[[Fields], Fields]
@@ -36,12 +37,20 @@ def plant_bad_rows(paths: Sequence[Path]) -> dict[str, int]:
     The good rows all stay. The same files come out the same.
 
     Args:
-        paths: files of `write_daily_csv`, each with at least one row.
+        paths: files of `write_daily_csv`.
 
     Returns:
         how many rows of each fault were planted.
+
+    Raises:
+        SettingsError: if a file has so few rows that a fault might be planted in a faulty row.
     """
     files = [gzip.decompress(path.read_bytes()).splitlines() for path in paths]
+    rows = min((len(lines) - 1 for lines in files), default=0)
+    if rows < len(FAULTS) and len(files) < len(FAULTS):  # else each fault has a file to itself
+        raise SettingsError(
+            f"simulation.clicks is too small: a day has {rows} rows, bad rows need {len(FAULTS)} of each day"
+        )
     cut = b",".join(files[-1][1].split(b",")[:3])[:-1]
     for number, (_, fault) in reversed(list(enumerate(FAULTS))):  # backwards, so that none is made of another
         lines = files[number * len(files) // len(FAULTS)]

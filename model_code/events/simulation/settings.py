@@ -51,9 +51,9 @@ class SimulationSettings:
     seed: int = 20
     start: date = date(2024, 3, 4)
     days: int = 14
-    users: int = 2_800
-    clicks: int = 48_000
-    items: int = 2_400
+    users: int = 2_100
+    clicks: int = 36_000
+    items: int = 1_900
     categories: int = 60
     interests: int = 15
     interests_per_user: int = 5

@@ -31,12 +31,12 @@ def differences(auc, log_loss=-0.01):
     return Differences(auc=auc_, log_loss=loss, gauc=None, delong_p_value=0.5)
 
 
-def verdict(metrics=METRICS, failures=(), popularity=0.5, baseline=0.0, champion=None, **gates):
+def verdict(metrics=METRICS, failures=(), popularity=0.5, known=0.5, baseline=0.0, champion=None, **gates):
     return decide(
         GateSettings(**gates),
         metrics,
         critical_failures=failures,
-        popularity_auc=popularity,
+        sanity_aucs={"popularity": popularity, "known": known},
         baselines=Comparison("deminet", {"din": differences(baseline)}),
         champion=champion,
     )
@@ -55,6 +55,8 @@ def test_a_good_first_model_passes_and_every_check_gives_its_reason():
     reasons = {check.name: check.reason for check in result.checks}
     assert reasons == {
         "Data validation": "no critical expectation failed",
+        "Negatives give nothing away": "scorers that know nothing of the user have AUC popularity 0.5000,"
+        " known 0.5000; within 0.05 of 0.5 is allowed",
         "Margin over popularity": "AUC 0.7000 is +0.2000 from popularity's 0.5000; at least +0.0200 is asked",
         "Not worse than din": "AUC differs by +0.0000 (-0.0100 to +0.0100): within noise",
         "Not worse than the champion": "no champion yet",
@@ -72,8 +74,8 @@ def test_critical_validation_failures_are_named():
 
 
 def test_popularity_must_be_beaten_by_the_margin():
-    assert failed(popularity=0.69) == ["Margin over popularity"]
-    assert failed(popularity=0.69, min_auc_over_popularity=0.005) == []
+    assert failed(popularity=0.69, max_sanity_deviation=0.5) == ["Margin over popularity"]
+    assert failed(popularity=0.69, max_sanity_deviation=0.5, min_auc_over_popularity=0.005) == []
 
 
 @pytest.mark.parametrize(
@@ -107,3 +109,23 @@ def test_wrong_settings_are_named():
         GateSettings(max_calibration_error=2)
     with pytest.raises(SettingsError, match=r"gates\.must_beat = 'always'"):
         parse(GateSettings, {"must_beat": "always"}, "gates")
+
+
+@pytest.mark.parametrize("auc", [0.44, 0.56])
+def test_negatives_that_give_themselves_away_stop_the_model(auc):
+    assert failed(known=auc) == ["Negatives give nothing away"]
+    assert failed(known=auc, max_sanity_deviation=0.1) == []
+
+
+def test_champion_that_cannot_be_scored_fails_a_check_that_says_why():
+    result = decide(
+        GateSettings(),
+        METRICS,
+        critical_failures=(),
+        sanity_aucs={"popularity": 0.5},
+        baselines=Comparison("deminet", {}),
+        champion=None,
+        champion_problem="version 3: SettingsError: old = 1",
+    )
+    assert not result.passed
+    assert "the champion cannot be scored: version 3" in next(c.reason for c in result.checks if not c.passed)

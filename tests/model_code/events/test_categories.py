@@ -1,3 +1,6 @@
+import pytest
+
+from model_code.events.errors import IngestError
 from model_code.events.source import CategoryTableSettings
 from tests.model_code.events.raw_logs import T0, events, run, write
 
@@ -14,3 +17,41 @@ def test_a_category_table_is_joined_and_its_row_order_does_not_matter(tmp_path):
     assert [event["category_id"] for event in events(log)] == [10, 30, None]
     assert log.manifest["category_table"] == {"rows": 6, "items": 2, "unusable": 2, "conflicts": 1}
     assert contents[0] == contents[1]
+
+
+def with_table(tmp_path, *lines, **more):
+    """Ingest two events, of the items 1 and 2, with a table of categories."""
+    write(tmp_path / "log.csv", "u,i,t", f"1,1,{T0}", f"1,2,{T0 + 1}")
+    if lines:
+        write(tmp_path / "items.csv", *lines)
+    table = CategoryTableSettings(path=str(tmp_path / "items.csv"), item_id="item", category_id="cat")
+    return run(tmp_path / "log.csv", tmp_path / "out", categories=table, **more)
+
+
+@pytest.mark.parametrize("ids", ["auto", "integer"])
+@pytest.mark.parametrize(
+    ("lines", "problem"),
+    [
+        ((), r"source\.categories\.path: .*items\.csv does not exist"),
+        (("item,cat",), r"source\.categories\.path: .*holds no record"),
+        (("id,cat", "1,2"), r"'item' is missing among id, cat; change source\.categories\.item_id$"),
+        (("item,cat", "1,", ",2"), r"items\.csv: none of its 2 rows has both.*source\.categories\.item_id"),
+        (("item,cat", "1.0,10", "2.0,10"), r"items\.csv: no event's item.*source\.categories\.item_id"),
+    ],
+)
+def test_a_table_that_cannot_be_used_names_its_settings(tmp_path, lines, problem, ids):
+    with pytest.raises(IngestError, match=problem):
+        with_table(tmp_path, *lines, ids=ids)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_fault_of_the_table_is_not_blamed_on_the_log(tmp_path):
+    (tmp_path / "items.csv").write_bytes(b"item,cat\n1,2\r\n2,2\n")
+    with pytest.raises(IngestError, match=r"items\.csv cannot be read") as caught:
+        with_table(tmp_path)
+    assert "log.csv" not in str(caught.value)
+
+
+def test_categories_that_are_no_integers_are_refused_where_ids_are(tmp_path):
+    with pytest.raises(IngestError, match=r"items\.csv: source\.ids is 'integer'"):
+        with_table(tmp_path, "item,cat", "1,shoes", ids="integer")

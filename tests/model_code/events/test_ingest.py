@@ -1,5 +1,6 @@
 import random
 
+import duckdb
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given
@@ -8,8 +9,9 @@ from hypothesis import strategies as st
 
 from model_code.events.click_log import Balance
 from model_code.events.engine import EngineSettings
+from model_code.events.errors import IngestError
 from model_code.events.ingest import ingest
-from model_code.events.source import SourceSettings
+from model_code.events.source import SourceSettings, WindowSettings
 from tests.model_code.events.raw_logs import ALL, T0, events, run, set_aside, write
 
 
@@ -37,6 +39,43 @@ def test_taobao_preset_reads_the_headerless_file_with_its_cut_last_row(tmp_path)
     log = ingest(source, EngineSettings(threads=1), tmp_path / "out")
     assert log.balance == Balance(raw=4, kept=1, quarantined=2, duplicates=0, filtered_behaviors=1)
     assert [row[1:3] for row in set_aside(log)] == [(3, "outside window"), (4, "unparsable row")]
+
+
+def test_a_line_cut_inside_its_fields_is_set_aside(tmp_path):
+    rows = ["u,i,c,b,t", f"1,2,3,pv,{T0}", "1,2,3,p"]
+    write(tmp_path / "a.csv", *rows, end="\n")
+    assert set_aside(run(tmp_path / "a.csv", tmp_path / "out", ALL)) == [
+        ("a.csv", 3, "unparsable row", "1,2,3,p")
+    ]
+
+
+def test_a_line_cut_inside_its_timestamp_is_caught_by_a_window(tmp_path):
+    (tmp_path / "a.csv").write_text(f"u,i,c,b,t\n1,2,3,pv,{T0}\n1,4,3,pv,{T0}\n1,2,3,pv,15115")
+    window = WindowSettings(start="2017-11-25T00:00:00+08:00")
+    log = run(tmp_path / "a.csv", tmp_path / "out", ALL, window=window)
+    assert set_aside(log) == [("a.csv", 4, "outside window", "1,2,3,pv,15115")]
+    assert log.balance == Balance(raw=3, kept=2, quarantined=1, duplicates=0, filtered_behaviors=0)
+    assert run(tmp_path / "a.csv", tmp_path / "out", ALL).balance.kept == 3
+
+
+def test_a_log_of_which_nothing_is_text_is_refused(tmp_path):
+    (tmp_path / "a.csv").write_bytes(b"u,i,t\n" + b"\xff,2,3\n" * 5)
+    with pytest.raises(IngestError, match="no record passes: 5 unparsable row"):
+        run(tmp_path / "a.csv", tmp_path / "out")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
+
+
+@pytest.mark.parametrize("fault", [duckdb.IOException, duckdb.OutOfMemoryException])
+def test_a_full_disk_is_not_blamed_on_the_text(tmp_path, monkeypatch, fault):
+    write(tmp_path / "a.csv", "u,i,t", f"1,2,{T0}")
+
+    def fail(*_):
+        raise fault("No space left on device")
+
+    monkeypatch.setattr("model_code.events.ingest.survey", fail)
+    with pytest.raises(IngestError, match=r"No space left on device\n.*engine\.spill_folder") as caught:
+        run(tmp_path / "a.csv", tmp_path / "out")
+    assert "UTF-8" not in str(caught.value)
 
 
 def test_the_balance_is_checked():

@@ -28,6 +28,15 @@ def test_a_glob_picks_files_and_a_name_with_brackets_is_a_file(tmp_path):
     assert len(find_files(str(tmp_path / "[ab].csv"), SUFFIXES, "source.path").paths) == 1
 
 
+def test_a_glob_leaves_hidden_files_out_as_a_folder_does(tmp_path):
+    for name in ("a/1.csv", "a/.2.csv", ".b/3.csv"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    files = find_files(str(tmp_path / "**" / "*.csv"), SUFFIXES, "source.path")
+    assert [files.name(path) for path in files.paths] == ["a/1.csv"]
+    assert len(find_files(str(tmp_path / ".b" / "*.csv"), SUFFIXES, "source.path").paths) == 1
+
+
 @pytest.mark.parametrize("name", ["nothing.csv", "empty", "*.csv"])
 def test_nothing_found_names_the_setting_and_the_path(tmp_path, name):
     (tmp_path / "empty").mkdir()

@@ -7,6 +7,7 @@ import pytest
 from pyarrow import parquet
 
 from model_code.events.errors import IngestError
+from model_code.events.source import ColumnSettings
 from tests.model_code.events.raw_logs import T0, events, run, set_aside, write
 
 
@@ -89,4 +90,85 @@ def test_files_of_different_columns_are_refused(tmp_path):
 def test_mixed_line_ends_in_a_file_are_refused(tmp_path):
     (tmp_path / "a.csv").write_bytes(b"u,i,t\n1,2,%d\r\n1,3,%d\n" % (T0, T0))
     with pytest.raises(IngestError, match="one kind of line end"):
+        run(tmp_path / "a.csv", tmp_path / "out")
+
+
+@pytest.mark.parametrize("location", ["a/../logs/a.csv", "a/../logs/*.csv", "a/../logs"])
+def test_a_path_that_goes_up_loses_no_record(tmp_path, location):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "logs").mkdir()
+    write(tmp_path / "logs" / "a.csv", "u,i,t", f"1,2,{T0}", "1,2")
+    log = run(f"{tmp_path}/{location}", tmp_path / "out")
+    assert set_aside(log) == [("a.csv", 3, "unparsable row", "1,2")]
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.parquet"])
+@pytest.mark.parametrize("folder", ["i=7", "line=3", "filename=3", "u=x"])
+def test_folders_called_like_columns_change_nothing(tmp_path, folder, name):
+    path = tmp_path / "log" / folder / name
+    path.parent.mkdir(parents=True)
+    rows = [{"u": 1, "i": 2, "t": T0}, {"u": 1, "i": None, "t": T0}]
+    if name == "a.csv":
+        write(path, "u,i,t", f"1,2,{T0}", f"1,,{T0}")
+    elif name == "a.jsonl":
+        write(path, *map(json.dumps, rows))
+    else:
+        parquet.write_table(pa.Table.from_pylist(rows), path)
+    log = run(tmp_path / "log", tmp_path / folder / "out")
+    assert [(event["user_id"], event["item_id"]) for event in events(log)] == [(1, 2)]
+    assert [(file, reason) for file, _, reason, _ in set_aside(log)] == [(f"{folder}/{name}", "missing key")]
+
+
+@pytest.mark.parametrize("other", [pa.float64(), pa.string()])
+def test_parquet_files_of_different_types_are_refused(tmp_path, other):
+    (tmp_path / "logs").mkdir()
+    for name, kind in (("a", pa.int64()), ("b", other)):
+        table = pa.table({"u": pa.array([1]), "i": pa.array([7]).cast(kind), "t": pa.array([T0])})
+        parquet.write_table(table, tmp_path / "logs" / f"{name}.parquet")
+    with pytest.raises(
+        IngestError, match=rf"b\.parquet has the columns u int64, i {other}, t int64.*i int64"
+    ):
+        run(tmp_path / "logs", tmp_path / "out")
+
+
+def test_parquet_files_may_differ_in_how_texts_are_encoded_and_in_columns_of_no_use(tmp_path):
+    (tmp_path / "logs").mkdir()
+    kinds = (pa.string(), pa.large_string(), pa.dictionary(pa.int32(), pa.string()))
+    for number, kind in enumerate(kinds):
+        more = pa.array([1.5]) if number else pa.nulls(1)
+        table = pa.table({"u": pa.array(["007"]).cast(kind), "i": [number], "t": [T0], "more": more})
+        parquet.write_table(table, tmp_path / "logs" / f"{number}.parquet")
+    log = run(tmp_path / "logs", tmp_path / "out")
+    assert [(event["user_id"], event["item_id"]) for event in events(log)] == [("007", n) for n in range(3)]
+
+
+@pytest.mark.parametrize("value", [b"\xaa", [1], {"k": 1}])
+def test_parquet_columns_that_are_no_text_are_refused(tmp_path, value):
+    parquet.write_table(pa.table({"u": [value], "i": [1], "t": [T0]}), tmp_path / "a.parquet")
+    with pytest.raises(IngestError, match=r"a\.parquet: column 'u' is of type .*source\.columns\.user_id"):
+        run(tmp_path / "a.parquet", tmp_path / "out")
+
+
+def test_parquet_columns_may_have_any_name(tmp_path):
+    table = pa.table({"U": [5], "u": [1], "i": [2], "t": [T0], "filename": ["x"]})
+    parquet.write_table(table, tmp_path / "a.parquet")
+    (event,) = events(run(tmp_path / "a.parquet", tmp_path / "out"))
+    assert (event["user_id"], event["item_id"]) == (1, 2)
+    columns = ColumnSettings(user_id="filename", item_id="U", timestamp="t")
+    (event,) = events(run(tmp_path / "a.parquet", tmp_path / "out", columns))
+    assert (event["user_id"], event["item_id"]) == ("x", 5)
+
+
+def test_json_keys_may_be_of_any_script_and_nested_ids_are_set_aside(tmp_path):
+    columns = ColumnSettings(user_id="用户", item_id="élément", timestamp="t")
+    rows = [{"用户": 1, "élément": item, "t": T0} for item in (2, {"id": 2}, [2], "[2]")]
+    lines = [json.dumps(row, ensure_ascii=False) for row in rows]
+    log = run(write(tmp_path / "a.jsonl", *lines), tmp_path / "out", columns)
+    assert [event["item_id"] for event in events(log)] == ["2", "[2]"]
+    assert [row[1:3] for row in set_aside(log)] == [(2, "unparsable row"), (3, "unparsable row")]
+
+
+def test_a_file_with_carriage_returns_alone_is_refused(tmp_path):
+    (tmp_path / "a.csv").write_bytes(b"u,i,t\r1,2,%d\r" % T0)
+    with pytest.raises(IngestError, match=r"a\.csv: lines end in a carriage return"):
         run(tmp_path / "a.csv", tmp_path / "out")

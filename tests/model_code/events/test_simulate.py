@@ -204,9 +204,22 @@ def test_the_demo_log_is_small_and_never_written_over(tmp_path):
     assert len(files) == DEMO.days
     assert sum(path.stat().st_size for path in files) < 1_500_000
     rows = sum(gzip.decompress(path.read_bytes()).count(b"\n") for path in files)
-    assert 60_000 < rows < 80_000
+    assert 0.8 * DEMO.clicks < rows < 1.2 * DEMO.clicks
     with pytest.raises(SystemExit, match="has files"):
         main(["demo", str(folder)])
+
+
+def test_the_demo_log_is_a_folder(tmp_path):
+    (tmp_path / "clicks").touch()
+    with pytest.raises(SystemExit, match="clicks: is a file"):
+        main(["demo", str(tmp_path / "clicks")])
+
+
+@pytest.mark.parametrize("clicks", [1, 20])
+def test_a_demo_log_too_small_for_its_bad_rows_is_refused(tmp_path, clicks):
+    with pytest.raises(SystemExit, match=r"simulation\.clicks is too small"):
+        main(["demo", str(tmp_path / "clicks"), "--users=5", f"--clicks={clicks}", "--days=2"])
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_command_takes_settings(tmp_path):

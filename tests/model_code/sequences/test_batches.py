@@ -3,6 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -56,6 +57,24 @@ def test_gather_equals_loops(data: SequenceData) -> None:
     assert (group.candidate_item == UNKNOWN).any() and (group.user == UNKNOWN).any()
     assert all(field.dtype == torch.int64 for field in group)
     assert group.mask.sum() == group.length.sum()
+
+
+def test_a_shorter_history_is_the_most_recent_events(data: SequenceData) -> None:
+    log = ResidentLog.of(data)
+    shorter = 2
+    whole = joined(scoring_batches(data, log, "test", groups_per_batch=10))
+    group = joined(scoring_batches(data, replace(log, max_length=shorter), "test", groups_per_batch=10))
+    assert (whole.length > shorter).any() and (whole.length < shorter).any()
+    for row, length in enumerate(whole.length.tolist()):
+        for long, short in (
+            (whole.history_item, group.history_item),
+            (whole.history_category, group.history_category),
+        ):
+            latest = long[row, :length].tolist()[-shorter:]
+            assert short[row].tolist() == latest + [PADDING] * (shorter - len(latest))
+        assert group.length[row] == min(length, shorter)
+    assert torch.equal(group.candidate_item, whole.candidate_item)
+    assert torch.equal(group.candidate_category, whole.candidate_category)
 
 
 def test_scoring_is_in_the_order_of_its_rows_for_any_batch_size(data: SequenceData) -> None:
@@ -144,6 +163,24 @@ def test_short_passes_go_through_all_samples_before_any_comes_twice(data: Sequen
     assert not torch.equal(order[:m], order[m : 2 * m])
     assert sum(len(group.user) for group in fit.epoch(1)) == m * 2 // 5
     assert passes(data, samples_per_epoch=10 * m).samples_per_epoch == m
+
+
+def test_a_permutation_is_made_once_for_the_passes_that_share_it(
+    data: SequenceData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[int] = []
+    permute = torch.randperm
+
+    def counted(count: int, **values: torch.Generator) -> torch.Tensor:
+        made.append(count)
+        return permute(count, **values)
+
+    monkeypatch.setattr(torch, "randperm", counted)
+    m = len(data.parts["fit"])
+    fit = passes(data, samples_per_epoch=m * 2 // 5)
+    order = [fit._order(number) for number in range(6)]
+    assert made == [m] * 3  # 12 / 5 rounds
+    assert torch.equal(passes(data, samples_per_epoch=m * 2 // 5)._order(4), order[4])
 
 
 def identities(fit: FitBatches, epoch: int) -> tuple[np.ndarray, np.ndarray]:

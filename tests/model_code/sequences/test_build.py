@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from model_code.sequences.data import EVENT_ARRAYS, PARTS, SequenceData, period
+from model_code.events.split import PARTS, SplitLog
+from model_code.sequences.data import EVENT_ARRAYS, SequenceData, period
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -53,7 +54,7 @@ def test_counts(data: SequenceData, events: pd.DataFrame, split_log) -> None:
         counts = data.manifest["parts"][name]
         assert counts["events"] == (part == number).sum()
         assert counts["targets"] == ((part == number) & (events["timestamp"] > earliest)).sum()
-        assert counts["targets"] - counts["groups_dropped"] == len(data.parts[name])
+        assert counts["targets"] - counts.get("groups_dropped", 0) == len(data.parts[name])
         assert counts["blocks"] == max(1, round(counts["targets"] / data.settings.negative_block))
         assert data.parts[name].block_offsets[-1] == len(data.parts[name])
 
@@ -104,11 +105,56 @@ def test_a_fit_part_without_samples_is_an_error(make_split, prepare, tmp_path: P
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_log_without_any_category_or_later_part_is_prepared(make_split, prepare) -> None:
-    log = pd.DataFrame({"user_id": [1, 1, 2, 2], "item_id": [1, 2, 3, 4], "timestamp": [1, 2, 3, 4]})
-    log["category_id"] = pd.Series([None] * 4, dtype="Int64")
-    data = prepare(make_split(log, cuts=(7, 8)), negatives_per_positive=1)
+def test_dropped_groups_of_the_fit_part_are_those_of_a_draw(split_log, prepare) -> None:
+    counts = prepare(split_log, negative_block=12, negatives_per_positive=5).manifest["parts"]["fit"]
+    assert "groups_dropped" not in counts  # each epoch of training drops others
+    assert counts["sampled_groups"] == counts["targets"]
+    assert 0 < counts["sampled_groups_dropped"] < counts["targets"]
+
+
+def small_log() -> pd.DataFrame:
+    """Two users with two items of their own in each part: each part has groups of one negative."""
+    log = pd.DataFrame({"user_id": [1, 2] * 6, "timestamp": range(12), "item_id": range(12)})
+    return log.assign(category_id=pd.Series([None] * 12, dtype="Int64"))
+
+
+def test_a_log_without_any_category_is_prepared(make_split, prepare) -> None:
+    data = prepare(make_split(small_log(), cuts=(4, 8)), negatives_per_positive=1)
     assert data.sizes == (6, 2, 4)
     assert set(data.category) == {1}
-    assert [len(data.parts[part]) for part in PARTS] == [2, 0, 0]
-    assert data.manifest["sanity"]["test"]["auc_known"] is None
+    assert [len(data.parts[part]) for part in PARTS] == [2, 4, 4]
+
+
+@pytest.mark.parametrize(
+    ("cuts", "values", "problem"),
+    [
+        ((4, 12), {}, "part test can be filled: 0 targets"),
+        ((8, 8), {}, "part validation can be filled: 0 targets"),
+        ((4, 8), {"negative_block": 1}, "sequences.negative_block = 1"),
+        ((4, 8), {"negatives_per_positive": 3}, "sequences.negatives_per_positive = 3"),
+        ((3, 7), {}, "part fit can be filled: 1 targets"),
+    ],
+)
+def test_a_part_without_a_group_is_an_error(
+    cuts, values, problem: str, make_split, prepare, tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match=problem):
+        prepare(make_split(small_log(), cuts), out=tmp_path / "log", **{"negatives_per_positive": 1} | values)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_event_without_item_is_an_error(make_split, prepare, tmp_path: Path) -> None:
+    log = small_log().astype({"item_id": "Int64"})
+    log.loc[3, "item_id"] = None
+    with pytest.raises(ValueError, match="12 events, but 11 have a user and an item"):
+        prepare(make_split(log, cuts=(4, 8)), out=tmp_path / "log", negatives_per_positive=1)
+
+
+def test_a_split_log_below_a_folder_called_like_a_column_is_read_as_it_is(
+    events: pd.DataFrame, make_split, prepare, tmp_path: Path
+) -> None:
+    split = make_split(events)
+    moved = tmp_path / "item_id=7"
+    split.path.rename(moved)
+    data = prepare(SplitLog(moved), negatives_per_positive=2)
+    assert data.manifest["identities"]["items"] == events["item_id"].nunique() + 2

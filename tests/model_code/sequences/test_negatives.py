@@ -35,7 +35,7 @@ def owned_items(data: SequenceData, part: str) -> dict[int, set[int]]:
     """The items of each user row in the part's period, targets or not."""
     owned: dict[int, set[int]] = {}
     users = data.user_rows()
-    for event in data.events_in(part).tolist():
+    for event in np.flatnonzero(data.events_in(part)).tolist():
         owned.setdefault(int(users[event]), set()).add(int(data.item[event]))
     return owned
 

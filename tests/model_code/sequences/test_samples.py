@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_code.sequences.data import PARTS
+from model_code.events.split import PARTS
 from model_code.sequences.samples import cut_blocks, make_samples
 from model_code.sequences.settings import SequenceSettings
 

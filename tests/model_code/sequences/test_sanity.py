@@ -6,7 +6,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from model_code.sequences.data import SequenceData
-from model_code.sequences.sanity import ClickRates
+from model_code.sequences.sanity import ClickRates, fit_groups
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +97,7 @@ def test_click_rates_back_off_from_item_to_category_to_all(data: SequenceData) -
     )
     scores = rates.of(np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1]))
     assert scores.tolist() == pytest.approx([0.1, 0.4, (3 + 1) / 20, (3 + 4) / 20])
-    fitted = ClickRates.fit(data)
+    fitted = ClickRates.fit(data, fit_groups(data)[0])
     base = 1 / (1 + data.settings.negatives_per_positive)
     assert fitted.item_clicks.sum() / fitted.item_shown.sum() == pytest.approx(base)
     assert fitted.item_clicks.sum() == len(data.parts["fit"])
