@@ -21,7 +21,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 install: $(INSTALLED)  ## create .venv and install the pinned set
 
 data: $(INSTALLED)  ## fetch the demo log from the DVC remote inside this repository
-	$(BIN)/dvc pull --quiet
+	$(BIN)/dvc pull
 
 train: data  ## train, judge and register DemiNet on the demo log
 	test -d .zen || $(BIN)/zenml init

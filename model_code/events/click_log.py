@@ -37,30 +37,17 @@ class Balance:
             raise ArithmeticError(f"the log does not balance: {raw} raw records, but {parts}")
 
 
-class ClickLog(Folder):
-    """A folder with an ingested log.
-
-    ``events.parquet``: ``user_id``, ``item_id``, ``category_id`` (each BIGINT or VARCHAR; an unknown category
-    is NULL), ``timestamp`` (BIGINT, milliseconds since 1970 UTC) and, if the log has one, ``behavior``
-    (VARCHAR); ordered by user, timestamp, item, behavior.
-    ``quarantine.parquet``: ``file``, ``line`` (1-based; the row where the format has no lines), ``reason``
-    and ``record`` (the raw text); ordered by file and line.
-    ``manifest.json``: the counts.
-    """
+class EventFolder(Folder):
+    """A folder with events and the counts that tie them to the raw log."""
 
     @property
     def events(self) -> Path:
-        """The canonical events."""
+        """The events."""
         return self.path / "events.parquet"
 
     @property
-    def quarantine(self) -> Path:
-        """The records set aside."""
-        return self.path / "quarantine.parquet"
-
-    @property
     def manifest(self) -> dict[str, Any]:
-        """Counts by bucket and by reason, id types, first and last timestamp."""
+        """The counts."""
         manifest: dict[str, Any] = read_json(self.path / "manifest.json")
         return manifest
 
@@ -68,3 +55,20 @@ class ClickLog(Folder):
     def balance(self) -> Balance:
         """Where each raw record went."""
         return Balance(**self.manifest["balance"])
+
+
+class ClickLog(EventFolder):
+    """A folder with an ingested log.
+
+    ``events.parquet``: ``user_id``, ``item_id``, ``category_id`` (each BIGINT or VARCHAR; an unknown category
+    is NULL), ``timestamp`` (BIGINT, milliseconds since 1970 UTC) and, if the log has one, ``behavior``
+    (VARCHAR); ordered by user, timestamp, item, behavior.
+    ``quarantine.parquet``: ``file``, ``line`` (1-based; the row where the format has no lines), ``reason``
+    and ``record`` (the raw text); ordered by file and line.
+    ``manifest.json``: counts by bucket and by reason, id types, first and last timestamp.
+    """
+
+    @property
+    def quarantine(self) -> Path:
+        """The records set aside."""
+        return self.path / "quarantine.parquet"

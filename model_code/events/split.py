@@ -8,11 +8,11 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from model_code.events.click_log import Balance, ClickLog
+from model_code.events.click_log import ClickLog, EventFolder
 from model_code.events.engine import EngineSettings, connect
 from model_code.events.errors import IngestError
 from model_code.events.parquet_files import count_rows, read_parquet, write_parquet
-from model_code.files import Folder, read_json, replacing, write_json
+from model_code.files import replacing, write_json
 from model_code.settings import require, settings
 
 if TYPE_CHECKING:
@@ -43,29 +43,14 @@ class SplitSettings:
             require(0 < value < 1, f"split.{name}", value, "a number in (0, 1)")
 
 
-class SplitLog(Folder):
+class SplitLog(EventFolder):
     """A folder with a split log.
 
     ``events.parquet``: ``user_id``, ``item_id``, ``category_id``, ``timestamp`` and ``part`` (TINYINT: 0 fit,
     1 validation, 2 test), by user, timestamp, item, category: numbers by value, texts by bytes, NULL last.
-    ``manifest.json``: the cuts and the counts.
+    ``manifest.json``: ``split_timestamp`` and ``validation_timestamp`` (ms), balance, users, items, categories,
+    parts.
     """
-
-    @property
-    def events(self) -> Path:
-        """The events with their parts."""
-        return self.path / "events.parquet"
-
-    @property
-    def manifest(self) -> dict[str, Any]:
-        """``split_timestamp``, ``validation_timestamp`` (ms), balance, users, items, categories, parts."""
-        manifest: dict[str, Any] = read_json(self.path / "manifest.json")
-        return manifest
-
-    @property
-    def balance(self) -> Balance:
-        """Where each raw record went."""
-        return Balance(**self.manifest["balance"])
 
 
 def split(log: ClickLog, settings: SplitSettings, engine: EngineSettings, out: Path) -> SplitLog:
@@ -87,19 +72,11 @@ def split(log: ClickLog, settings: SplitSettings, engine: EngineSettings, out: P
     with connect(engine) as connection, replacing(out) as folder:
         folder.mkdir()
         events = read_parquet(connection, log.events)
-        users = connection.create_table(
-            "users", events.group_by("user_id").agg(events=events.count()), temp=True
-        )
-        active = users.filter(users.events >= settings.min_interactions)
-        kept = events.semi_join(active, "user_id")
+        counts = events.group_by("user_id").agg(events=events.count())
+        users = connection.create_table("users", counts, temp=True)
+        kept = events.semi_join(users.filter(users.events >= settings.min_interactions), "user_id")
         validation_time, test_time = _cuts(connection, kept, settings, log)
-        time = kept.timestamp
-        part = (time >= validation_time).cast("int8") + (time >= test_time).cast("int8")
-        columns = ["user_id", "item_id", "category_id", "timestamp"]
-        ordered = kept.select(*columns, part=part).order_by(
-            ["user_id", "timestamp", "item_id", "category_id"]
-        )
-        write_parquet(connection, ordered, folder / "events.parquet")
+        write_parquet(connection, _in_parts(kept, validation_time, test_time), folder / "events.parquet")
         few = users.filter(users.events < settings.min_interactions).events.sum().to_pyarrow().as_py() or 0
         balance = replace(log.balance, kept=count_rows(folder / "events.parquet"), filtered_users_events=few)
         balance.check()
@@ -112,6 +89,14 @@ def split(log: ClickLog, settings: SplitSettings, engine: EngineSettings, out: P
         }
         write_json(folder / "manifest.json", manifest)
     return SplitLog(out)
+
+
+def _in_parts(events: ibis.Table, validation_time: int, test_time: int) -> ibis.Table:
+    """The events with their part, in the total order."""
+    time = events.timestamp
+    part = (time >= validation_time).cast("int8") + (time >= test_time).cast("int8")
+    chosen = events.select("user_id", "item_id", "category_id", "timestamp", part=part)
+    return chosen.order_by(["user_id", "timestamp", "item_id", "category_id"])
 
 
 def cut_index(count: int, later_fraction: float) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-import torch.nn.functional as F  # noqa: N812 - torch's own idiom
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from model_code.layers.initialisation import linear

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,8 +33,9 @@ def write_tables(log: ClickLog, database: Path, config: Config) -> Columns:
         The columns of each table.
     """
     with duckdb.connect(database, config=config) as connection:
-        path = str(log.events).replace("'", "''")
-        connection.execute(f"CREATE VIEW events AS SELECT * FROM read_parquet('{path}')")
+        path = glob.escape(str(log.events)).replace("'", "''")
+        scan = f"read_parquet('{path}', hive_partitioning=false)"
+        connection.execute(f"CREATE VIEW events AS SELECT * FROM {scan}")
         connection.execute(_grouped("users", "user_id", "user_id"))
         connection.execute(_grouped("items", "item_id", "item_id"))
         connection.execute(_grouped("days", f"timestamp // {_DAY}", "days_since_1970"))

@@ -4,7 +4,7 @@ import copy
 
 import pytest
 import torch
-import torch.nn.functional as F  # noqa: N812
+import torch.nn.functional as F
 from examples import log_shape, random_group, randomise
 
 from model_code.groups import PADDING, VocabularySizes

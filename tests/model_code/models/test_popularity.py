@@ -1,5 +1,5 @@
 import torch
-import torch.nn.functional as F  # noqa: N812
+import torch.nn.functional as F
 from examples import SIZES, random_group
 
 from model_code.groups import LogShape

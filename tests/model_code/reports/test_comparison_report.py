@@ -82,7 +82,7 @@ def report(tmp_path_factory):
             GateSettings(max_prediction_bias=9, max_calibration_error=1),
             evaluations["main"].metrics,
             critical_failures=[],
-            popularity_auc=0.5,
+            sanity_aucs={"popularity": 0.5},
             baselines=comparison,
             champion=None,
         ),
