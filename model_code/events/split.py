@@ -48,8 +48,8 @@ class SplitLog(EventFolder):
 
     ``events.parquet``: ``user_id``, ``item_id``, ``category_id``, ``timestamp`` and ``part`` (TINYINT: 0 fit,
     1 validation, 2 test), by user, timestamp, item, category: numbers by value, texts by bytes, NULL last.
-    ``manifest.json``: ``split_timestamp`` and ``validation_timestamp`` (ms), balance, users, items, categories,
-    parts.
+    ``manifest.json``: ``split_timestamp`` and ``validation_timestamp`` (ms), balance, users, items,
+    categories, parts.
     """
 
 
