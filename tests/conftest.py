@@ -6,4 +6,4 @@ import tempfile
 os.environ["ZENML_CONFIG_PATH"] = tempfile.mkdtemp(prefix="zenml-")
 os.environ["ZENML_ANALYTICS_OPT_IN"] = "false"
 os.environ["DO_NOT_TRACK"] = "1"
-os.environ["OMP_NUM_THREADS"] = "1"  # tests are small: threads would wait for each other, and round differently
+os.environ["OMP_NUM_THREADS"] = "1"  # tests are small: threads would only wait for each other

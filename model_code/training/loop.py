@@ -85,9 +85,8 @@ class Fit:
         run: str,
         report: Callable[[Progress], None],
     ) -> None:
-        self.model, self.settings, self.checkpoint, self.run, self.report = (
-            model, settings, checkpoint, run, report,
-        )  # fmt: skip
+        self.model, self.settings, self.report = model, settings, report
+        self.checkpoint, self.run = checkpoint, run
         self.device = next(model.parameters()).device
         self.optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate, fused=True)
         self.state = TrainingState()
@@ -165,11 +164,12 @@ class Fit:
             if now - reported >= REPORT_SECONDS or self.state.batch == epoch_pass.batches:
                 self.report(self.progress(epoch_pass, first_batch, samples_before, now - began))
                 reported = now
-            if interrupts or now - saved >= self.settings.checkpoint_seconds:
+            stop = bool(interrupts)  # asked once, so that no wish arrives between saving and stopping
+            if stop or now - saved >= self.settings.checkpoint_seconds:
                 self.state.seconds += now - saved
                 self.save()
                 saved = now
-            self.stop_if(interrupts)
+            self.stop_if(stop)
         self.state.seconds += now - saved
 
     def progress(self, epoch_pass: Pass, first_batch: int, samples_before: int, seconds: float) -> Progress:
@@ -186,9 +186,9 @@ class Fit:
             best_auc=self.state.best_auc,
         )
 
-    def stop_if(self, interrupts: Interrupts) -> None:
-        """Raise `KeyboardInterrupt`, once the checkpoint is written, if the user asked to stop."""
-        if interrupts:
+    def stop_if(self, asked: bool) -> None:
+        """Raise `KeyboardInterrupt` if the user asked to stop; called right after a checkpoint."""
+        if asked:
             raise KeyboardInterrupt(f"training stopped; run again to go on from {self.checkpoint}")
 
     def end_epoch(self, validation: Validation) -> None:
@@ -252,6 +252,6 @@ def fit(
             this.run_epoch(start_pass(this.state.epoch, this.state.batch), interrupts)
             this.losses()
             this.end_epoch(validate(model))
-            this.stop_if(interrupts)
+            this.stop_if(bool(interrupts))
     model.load_state_dict(this.best)
     return this.state.history
