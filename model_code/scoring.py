@@ -12,7 +12,7 @@ from torch import nn
 
 from model_code.evaluation.scores import SCHEMA, write_scores
 from model_code.groups import UNKNOWN
-from model_code.sequences.batches import ResidentLog, scoring_batches
+from model_code.sequences.batches import ResidentLog, scoring_batches, scoring_rows
 from model_code.sequences.data import SequenceData
 from model_code.sequences.vocabulary import FIRST_ID, Vocabulary
 
@@ -32,13 +32,18 @@ def predict(
         part: "validation" or "test".
         limit: score a seeded subset of that many groups.
     """
-    training = model.training
+    groups = len(scoring_rows(data.parts[part], limit, data.settings.seed))
+    # Filled in place: small results kept between large temporaries would fragment the heap to gigabytes.
+    logits = torch.empty(groups, 1 + data.settings.negatives_per_positive, device=resident.item.device)
+    training, start = model.training, 0
     model.eval()
     with torch.inference_mode():
-        batches = scoring_batches(data, resident, part, GROUPS_PER_BATCH, limit)
-        logits = torch.cat([model(group).logits for group in batches])
+        for group in scoring_batches(data, resident, part, GROUPS_PER_BATCH, limit):
+            end = start + len(group.length)
+            logits[start:end] = model(group).logits
+            start = end
     model.train(training)
-    result: NDArray[np.float32] = logits.float().cpu().numpy()
+    result: NDArray[np.float32] = logits.cpu().numpy()
     return result
 
 
