@@ -30,6 +30,4 @@ def require_valid(validation: ValidationFolder) -> None:
         listed = "".join(f"\n  - {failure}" for failure in failures)
         raise InvalidLogError(f"the log failed {len(failures)} critical expectations; see {report}{listed}")
     for outcome in result.failed:
-        logger.warning(
-            "Validation: %s (%s); seen: %s", outcome.description, outcome.severity, outcome.observed
-        )
+        logger.warning("Not met: %s Seen: %s.", outcome.description, outcome.observed)
