@@ -52,37 +52,21 @@ def train(
     torch.manual_seed(settings.seed)
     model = build(choice.name, choice.typed_settings, data.shape).to(device)
     resident = ResidentLog.of(data, device)
-    groups = max(1, round(settings.batch_size / (1 + data.settings.negatives_per_positive)))
-    batches = FitBatches(
-        data,
-        resident,
-        groups_per_batch=groups,
-        seed=settings.seed,
-        unknown_rate=settings.unknown_rate,
-        unknown_category_rate=settings.unknown_category_rate,
-        samples_per_epoch=settings.samples_per_epoch,
+    batches = _fit_batches(data, resident, settings)
+    history = fit(
+        model,
+        lambda epoch, batch: Pass(batches.batches_per_epoch, batches.epoch(epoch, batch)),
+        lambda model: _validate(model, data, resident, settings.validation_groups),
+        settings,
+        checkpoint=checkpoint,
+        run=run,
+        report=report,
     )
-
-    def start_pass(epoch: int, batch: int) -> Pass:
-        return Pass(batches.batches_per_epoch, batches.epoch(epoch, batch))
-
-    def validate(model: nn.Module) -> Validation:
-        logits = predict(model, data, resident, "validation", limit=settings.validation_groups)
-        labels, scores = labels_like(logits).ravel(), sigmoid(logits).ravel()
-        if not np.isfinite(scores).all():
-            return Validation(math.nan, math.nan)
-        return Validation(auc(labels, scores), log_loss(labels, scores))
-
-    history = fit(model, start_pass, validate, settings, checkpoint=checkpoint, run=run, report=report)
-    details = {
-        "data": data.manifest,
-        "training": {
-            "settings": asdict(settings),
-            "device": str(device),
-            "threads": torch.get_num_threads(),
-            "parameters": sum(parameter.numel() for parameter in model.parameters()),
-            "dropped_groups": batches.dropped,
-        },
+    summary = {
+        "settings": asdict(settings),
+        "device": str(device),
+        "threads": torch.get_num_threads(),
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
     }
     bundle = write_bundle(
         out,
@@ -92,7 +76,27 @@ def train(
         shape=data.shape,
         vocabulary=vocabulary,
         history=history,
-        details=details,
+        details={"data": data.manifest, "training": summary},
     )
     checkpoint.unlink(missing_ok=True)
     return bundle
+
+
+def _fit_batches(data: SequenceData, resident: ResidentLog, settings: TrainingSettings) -> FitBatches:
+    return FitBatches(
+        data,
+        resident,
+        groups_per_batch=max(1, round(settings.batch_size / (1 + data.settings.negatives_per_positive))),
+        seed=settings.seed,
+        unknown_rate=settings.unknown_rate,
+        unknown_category_rate=settings.unknown_category_rate,
+        samples_per_epoch=settings.samples_per_epoch,
+    )
+
+
+def _validate(model: nn.Module, data: SequenceData, resident: ResidentLog, groups: int | None) -> Validation:
+    logits = predict(model, data, resident, "validation", limit=groups)
+    labels, scores = labels_like(logits).ravel(), sigmoid(logits).ravel()
+    if not np.isfinite(scores).all():
+        return Validation(math.nan, math.nan)
+    return Validation(auc(labels, scores), log_loss(labels, scores))

@@ -12,8 +12,6 @@ from model_code.events.click_log import ClickLog
 from model_code.events.engine import EngineSettings
 from model_code.events.validation import ValidationResult
 from model_code.events.validation_settings import ValidationSettings
-from model_code.settings import SettingsError
-from steps.expectations.apart import validate_apart
 from steps.expectations.run import EXAMPLES, validate
 
 SUITE = Path("configs/expectations/click_log.yaml")
@@ -307,13 +305,3 @@ def test_without_wanted_behaviors_any_may_remain(tmp_path: Path) -> None:
     result = check(write_log(tmp_path, clean_events()), ValidationSettings())
     assert result.failed == []
     assert result.skipped == ("Only the wanted behaviours remain.",)
-
-
-def test_apart_gives_the_same_result_and_the_same_error(tmp_path: Path) -> None:
-    log = write_log(tmp_path / "log", clean_events())
-    out = tmp_path / "result.json"
-    assert validate_apart(log, SUITE, LIMITS, ENGINE, out) == check(log)
-    wrong = tmp_path / "wrong.yaml"
-    wrong.write_text("events:\n  - {type: ExpectNonsense, description: x, severity: critical}\n")
-    with pytest.raises(SettingsError, match="ExpectNonsense"):
-        validate_apart(log, wrong, LIMITS, ENGINE, out)
