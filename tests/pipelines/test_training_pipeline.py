@@ -3,10 +3,15 @@
 import json
 from pathlib import Path
 
+import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from project import Project
 
 from model_code.bundle import Bundle
+from model_code.scoring import predict
+from model_code.sequences.batches import ResidentLog
+from model_code.sequences.data import SequenceData
 
 MODELS = ("deminet", "din", "popularity")
 ACTS = {"require_valid", "judge", "register"}  # these look at the world outside, and always run
@@ -76,6 +81,20 @@ def test_registered_bundle_holds_lineage_and_scores_without_the_orchestrator(pro
     assert auc == metadata["metrics"]["deminet"]["metrics"]["auc"]
     items = bundle.ranker().vocabulary.items["item_id"].to_pylist()
     assert len(bundle.ranker().rank(items[:5], items[5:9])) == 4
+
+
+def test_registered_bundle_gives_the_scores_that_were_evaluated(project, first):
+    """In this process, which has no orchestrator's database."""
+    uris = project.ask(
+        'version = client.get_model_version("deminet-demo", "1")\n'
+        'names = ("registered_bundle", "sequences", "evaluation_deminet")\n'
+        "print(json.dumps([version.get_artifact(name).uri for name in names]))"
+    )
+    bundle, sequences, evaluation = (Path(uri) / "content" for uri in uris)
+    data = SequenceData.load(sequences)
+    logits = predict(Bundle(bundle).load_model(), data, ResidentLog.of(data), "test")
+    scored = pq.read_table(evaluation / "scores.parquet")["logit"].to_numpy()
+    np.testing.assert_allclose(logits.ravel(), scored, atol=1e-5)
 
 
 def test_rerun_is_served_from_the_cache_and_meets_its_champion(project, first):
