@@ -53,7 +53,7 @@ class ValidationResult:
 
     Attributes:
         outcomes: one for each expectation that was checked.
-        skipped: descriptions of optional expectations on columns that the log does not have.
+        skipped: descriptions of optional expectations without their column in the log or their limit.
     """
 
     outcomes: tuple[Outcome, ...]
