@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model_code.layers.graph import RELATIONS, Edges
+from model_code.layers.bands import band_matrix, windows
+from model_code.layers.graph import Barriers
 from model_code.layers.initialisation import linear, xavier
-from model_code.layers.masked import masked_softmax
 
 NODE_SLOPE = 0.2  # of the LeakyReLU between nodes, as in GAT
+RELATIONS = 3  # incoming, outgoing, similar: those that link two different nodes
 
 
 class DependencyAttention(nn.Module):
@@ -35,7 +37,7 @@ class DependencyAttention(nn.Module):
 
     Shapes:
         nodes: (..., L, d).
-        edges: pair (..., 3, L, L), itself (..., L); leading axes broadcast against those of ``nodes``.
+        edges: leading axes broadcast against those of ``nodes``.
         returns: (..., L, d), zero for nodes without edges.
     """
 
@@ -50,24 +52,31 @@ class DependencyAttention(nn.Module):
         self.relation = xavier(heads, head_width, inputs=head_width, outputs=1)
         self.relation_bias = nn.Parameter(torch.zeros(heads))
 
-    def forward(self, nodes: Tensor, edges: Edges) -> Tensor:
+    def forward(self, nodes: Tensor, edges: Barriers) -> Tensor:
         """Refine the nodes (..., L, d) over their edges."""
-        z = (
-            self.projection(nodes).unflatten(-1, (self.heads, -1)).transpose(-3, -2)
-        )  # (..., heads, L, d/heads)
-        centre = torch.einsum("...hld,hrd->...hrl", z, self.centre)[..., :, None]
-        neighbour = torch.einsum("...hld,hrd->...hrl", z, self.neighbour)[..., None, :]
-        scores = F.leaky_relu(centre + neighbour, NODE_SLOPE)  # (..., heads, 3, L, L), Eq. 6
-        alpha = masked_softmax(scores, edges.pair.unsqueeze(-4))  # Eq. 7
+        z = self.projection(nodes)
+        # What a node contributes to each score, as itself and as a neighbour: (..., heads, 7, L).
+        shares = torch.block_diag(*torch.cat([self.centre, self.neighbour, self.relation[:, None]], 1))
+        shares = F.linear(z, shares).mT.unflatten(-2, (self.heads, -1))
+        centre, neighbour, itself = shares.split([RELATIONS, RELATIONS, 1], -2)
+        z = z.unflatten(-1, (self.heads, -1)).transpose(-3, -2)  # (..., heads, L, d/heads)
 
-        mixed = (alpha.flatten(-3, -2) @ z).unflatten(
-            -2, (RELATIONS, -1)
-        )  # (..., heads, 3, L, d/heads), Eq. 8
-        itself = z.unsqueeze(-3).expand_as(mixed[..., :1, :, :])
-        relations = torch.cat([mixed, itself], -3)  # (..., heads, 4, L, d/heads)
+        reach = edges.near.shape[-2]
+        of_sides = torch.stack([neighbour[..., :2, :], itself.expand_as(centre[..., :2, :])], -3)
+        of_neighbour, message = windows(of_sides, reach).unbind(-4)  # (..., heads, 2, reach, L) each
+        near = centre[..., :2, None, :] + of_neighbour
+        near = (F.leaky_relu(near, NODE_SLOPE) + edges.near.unsqueeze(-4)).softmax(-2)
+        similar = centre[..., 2, :, None] + neighbour[..., 2, None, :]  # (..., heads, L, L), Eq. 6
+        similar = (F.leaky_relu(similar, NODE_SLOPE) + edges.similar.unsqueeze(-3)).softmax(-1)  # Eq. 7
+        of_similar = similar @ z  # (..., heads, L, d/heads), Eq. 8
 
-        present = torch.cat([edges.pair.any(-1), edges.itself.unsqueeze(-2)], -2)  # (..., 4, L)
-        scores = torch.einsum("...hrld,hd->...hrl", relations, self.relation)
+        score_near = (near * message).sum(-2)  # (..., heads, 2, L)
+        score_similar = (of_similar * self.relation[:, None]).sum(-1).unsqueeze(-2)
+        scores = torch.cat([score_near, score_similar, itself.expand_as(score_similar)], -2)
         scores = F.leaky_relu(scores + self.relation_bias[:, None, None])  # Eq. 9
-        beta = masked_softmax(scores, present.unsqueeze(-3), dim=-2)  # Eq. 10
-        return torch.einsum("...hrl,...hrld->...lhd", beta, relations).flatten(-2)  # Eq. 11
+        beta = (scores + edges.relations.unsqueeze(-3)).softmax(-2)  # (..., heads, 4, L), Eq. 10
+        beta = beta * (edges.relations == 0).unsqueeze(-3)
+        of_near, of_itself = near * beta[..., :2, None, :], beta[..., 3:, :]
+        band = torch.cat([of_near[..., 0, :, :], of_itself, of_near[..., 1, :, :]], -2)
+        refined = band_matrix(band) @ z + beta[..., 2, :, None] * of_similar  # Eq. 11
+        return refined.transpose(-3, -2).flatten(-2)

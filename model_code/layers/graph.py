@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import NamedTuple
 
 import torch
@@ -9,15 +10,43 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from model_code.groups import UNKNOWN, Group
-
-RELATIONS = 3  # incoming, outgoing, similar: those that link two different nodes
+from model_code.replicas import shard_of
 
 
 class Edges(NamedTuple):
-    """Edges of a batch of graphs; leading axes ``...`` are the batch, and before it the views if any."""
+    """Edges of a batch of graphs; leading axes ``...`` are the batch, and before it the views if any.
 
-    pair: Tensor  # (..., RELATIONS, L, L) bool; [r, i, j]: j is a neighbour of i in relation r
+    The contextual relations reach ``neighbors`` positions at most, so they are bands: entry o stands for the
+    neighbour ``i + offsets(neighbors)[r][o]`` of node i.
+    """
+
+    near: Tensor  # (..., 2, neighbors, L) bool; incoming and outgoing, entry o, of node i
+    similar: Tensor  # (..., L, L) bool; [i, j]: j is a neighbour of i
     itself: Tensor  # (..., L) bool; i has its self-connection
+
+
+class Barriers(NamedTuple):
+    """What softmaxes over edges add to their scores: 0 on an edge, the lowest number elsewhere.
+
+    A softmax over no edge at all comes out as noise, which ``relations`` bars in turn.
+    """
+
+    near: Tensor  # (..., 2, neighbors, L)
+    similar: Tensor  # (..., L, L)
+    relations: Tensor  # (..., 4, L): whether i has a neighbour: incoming, outgoing, similar, itself
+
+
+def bar(edges: Edges, dtype: torch.dtype) -> Barriers:
+    """Turn edges into barriers: once for all layers, as sums are many times faster than choices by a mask."""
+    lowest = torch.finfo(dtype).min
+    near, similar, itself = ((1 - kind.to(dtype)) * lowest for kind in edges)
+    relations = [near.amax(-2), similar.amax(-1).unsqueeze(-2), itself.unsqueeze(-2)]
+    return Barriers(near, similar, torch.cat(relations, -2))
+
+
+def offsets(neighbors: int) -> tuple[range, range]:
+    """Where the incoming and the outgoing neighbours of a node stand, relative to it."""
+    return range(-neighbors, 0), range(1, neighbors + 1)
 
 
 @torch.no_grad()
@@ -39,35 +68,41 @@ def build_edges(nodes: Tensor, group: Group, *, neighbors: int, threshold: float
         threshold: t, the least cosine of a similarity edge.
 
     Returns:
-        Edges without a view axis: ``pair`` (B, RELATIONS, L, L), ``itself`` (B, L).
+        Edges without a view axis.
     """
     mask = group.mask
     slots = torch.arange(nodes.shape[1], device=nodes.device)
-    ahead = slots - slots[:, None]  # (L, L), j - i
-    incoming = (ahead < 0) & (ahead >= -neighbors)
-    outgoing = (ahead > 0) & (ahead <= neighbors)
+    ahead = torch.tensor([list(reach) for reach in offsets(neighbors)], device=nodes.device)
+    other = ahead[..., None] + slots  # (2, neighbors, L)
+    near = mask[:, None, None] & (other >= 0) & (other < group.length[:, None, None, None])
 
     directions = F.normalize(nodes, dim=-1)
-    unknown = group.history_item == UNKNOWN
     similar = directions @ directions.mT >= threshold
-    similar &= ~(unknown[:, :, None] & unknown[:, None, :]) & (ahead != 0)
-
-    pair = torch.stack([incoming.expand_as(similar), outgoing.expand_as(similar), similar], 1)
-    return Edges(pair & (mask[:, :, None] & mask[:, None, :])[:, None], mask)
+    known = mask & (group.history_item != UNKNOWN)
+    # One of the two is known, both are valid.
+    similar &= (known[:, :, None] & mask[:, None, :]) | (mask[:, :, None] & known[:, None, :])
+    similar.diagonal(dim1=-2, dim2=-1).fill_(False)
+    return Edges(near, similar, mask)
 
 
 def add_views(edges: Edges, dropout: float) -> Edges:
     r"""Stack the graph and two views of it, $s(G) = (V, M \odot E)$ (Eq. 16-17), on a new first axis.
 
-    A view keeps each edge of every relation, the self-connection included, with probability 1 - ``dropout``,
-    independently. The masks come from torch's global generator.
+    A view keeps each edge of every relation, the self-connection included, with probability 1 - ``dropout``
+    (to 16 binary digits), independently. The masks come from torch's global generator.
 
     Returns:
         Edges with a first axis of 3: the graph, view ', view ''.
     """
-    return Edges(_with_views(edges.pair, dropout), _with_views(edges.itself, dropout))
+    return Edges(*(_with_views(kind, dropout) for kind in edges))
 
 
 def _with_views(edges: Tensor, dropout: float) -> Tensor:
-    kept = torch.rand((2, *edges.shape), device=edges.device) >= dropout
+    # Drawn for the whole batch, whatever part of it is here: so the views do not depend on the processes.
+    shard = shard_of(len(edges))
+    shape = (2, shard.total, *edges.shape[1:])
+    # Four 16-bit numbers from each draw of 64: on the CPU draws are what costs.
+    words = torch.randint(-(2**63), 2**63 - 1, (-(-prod(shape) // 4),), device=edges.device)
+    chance = words.view(torch.int16)[: prod(shape)].view(shape)
+    kept = chance[:, shard.start : shard.end] >= round(dropout * 2**16) - 2**15
     return torch.cat([edges[None], edges & kept])

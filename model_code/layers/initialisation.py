@@ -1,4 +1,4 @@
-"""Initial weights: embeddings N(0, scale^2), linear maps Xavier uniform, biases zero."""
+"""Initial weights of linear maps: Xavier uniform, biases zero."""
 
 from __future__ import annotations
 
@@ -6,17 +6,6 @@ import math
 
 import torch
 from torch import nn
-
-from model_code.groups import PADDING
-
-
-def embedding(rows: int, width: int, scale: float) -> nn.Embedding:
-    """Make a table of N(0, scale^2) vectors whose padding row is zero and stays so."""
-    table = nn.Embedding(rows, width, padding_idx=PADDING)
-    with torch.no_grad():
-        table.weight.normal_(0, scale)
-        table.weight[PADDING].zero_()
-    return table
 
 
 def linear(inputs: int, outputs: int, *, bias: bool = True) -> nn.Linear:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from model_code.layers.initialisation import xavier
-from model_code.layers.masked import masked_softmax
+from model_code.layers.packing import Packing
+
+SLOPE = 0.01
+_leaky_relu_backward = torch.ops.aten.leaky_relu_backward.grad_input
 
 
 class InterestExtraction(nn.Module):
@@ -25,7 +31,6 @@ class InterestExtraction(nn.Module):
     Shapes:
         nodes: (..., B, L, d), refined histories; the leading axes are views of them.
         candidates: (B, C, d).
-        mask: (B, L) bool.
         returns: V (..., B, C, K, d).
     """
 
@@ -37,14 +42,48 @@ class InterestExtraction(nn.Module):
         self.hidden_bias = nn.Parameter(torch.zeros(interests * width))
         self.score = xavier(interests, 1, width, inputs=width, outputs=1)
 
-    def forward(self, nodes: Tensor, candidates: Tensor, mask: Tensor) -> Tensor:
+    def forward(self, nodes: Tensor, candidates: Tensor, packing: Packing) -> Tensor:
         """Extract the K interests of each candidate: (..., B, C, K, d)."""
         of_node, of_candidate = self.hidden.chunk(2, 1)
-        position = F.linear(nodes, of_node).unsqueeze(-3)  # (..., B, 1, L, K d)
-        candidate = F.linear(candidates, of_candidate, self.hidden_bias).unsqueeze(-2)  # (B, C, 1, K d)
-        # The largest tensor of the model, (..., B, C, L, K d): changed in place to hold it once.
-        hidden = F.leaky_relu_(position + candidate)
-        scores = F.linear(hidden, torch.block_diag(*self.score))  # (..., B, C, L, K)
-        alpha = masked_softmax(scores.mT, mask[:, None, None])  # (..., B, C, K, L)
-        interests: Tensor = (alpha.flatten(-3, -2) @ nodes).unflatten(-2, (-1, self.interests))
-        return interests
+        position = F.linear(packing.pack(nodes), of_node)  # (..., P, K d)
+        candidate = F.linear(candidates, of_candidate, self.hidden_bias)  # (B, C, K d)
+        views = position.view(-1, *position.shape[-2:])
+        pairs: Tensor = _PairScores.apply(packing, views, candidate, torch.block_diag(*self.score))
+        alpha = packing.softmax(pairs.flatten(-2)).view(*nodes.shape[:-1], -1)  # (..., B, L, C K)
+        return (alpha.mT @ nodes).unflatten(-2, (-1, self.interests))
+
+
+class _PairScores(torch.autograd.Function):
+    """Scores (views, P, C, K) of all (position, candidate) pairs, with a backward pass of its own.
+
+    The sums of a position's and a candidate's share are the largest tensors of the model: one (P, C, K d) a view,
+    kept once and gone over as few times as there are operations that need them.
+    """
+
+    @staticmethod
+    def forward(  # type: ignore[override]
+        ctx: Any,
+        packing: Packing,
+        position: Tensor,  # (views, P, K d)
+        candidate: Tensor,  # (B, C, K d)
+        score: Tensor,  # (K, K d), each w_k at its place
+    ) -> Tensor:
+        spread = packing.spread(candidate)  # (P, C, K d)
+        hidden = [F.leaky_relu_(spread + view[:, None], SLOPE) for view in position]
+        ctx.packing = packing
+        ctx.save_for_backward(score, *hidden)
+        return torch.stack([F.linear(view, score) for view in hidden])
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        packing: Packing = ctx.packing
+        score, *hidden = ctx.saved_tensors
+        of_position, of_candidate, of_score = [], 0, 0
+        for view, pairs in zip(hidden, gradient, strict=True):
+            upper = pairs @ score  # (P, C, K d)
+            _leaky_relu_backward(upper, view, SLOPE, True, grad_input=upper)
+            of_position.append(upper.sum(1))
+            of_candidate = packing.collect(upper) + of_candidate
+            of_score = pairs.flatten(0, 1).t() @ view.flatten(0, 1) + of_score
+        return None, torch.stack(of_position), of_candidate, of_score

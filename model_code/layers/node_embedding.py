@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from model_code.groups import Group, VocabularySizes
-from model_code.layers.initialisation import embedding
+from model_code.layers.embedding_table import EmbeddingTable
 
 
 class NodeEmbedding(nn.Module):
@@ -22,8 +22,8 @@ class NodeEmbedding(nn.Module):
     def __init__(self, sizes: VocabularySizes, width: int, scale: float) -> None:
         super().__init__()
         self.width = 2 * width
-        self.item = embedding(sizes.items, width, scale)
-        self.category = embedding(sizes.categories, width, scale)
+        self.item = EmbeddingTable(sizes.items, width, scale)
+        self.category = EmbeddingTable(sizes.categories, width, scale)
 
     def forward(self, group: Group) -> tuple[Tensor, Tensor]:
         """Look up both: history (B, L, d) and candidates (B, C, d)."""

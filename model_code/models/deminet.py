@@ -10,12 +10,13 @@ from torch import Tensor, nn
 from model_code.groups import Group, LogShape, Output
 from model_code.layers.confi_net import ConfiNet, EqualConfidence
 from model_code.layers.dependency_attention import DependencyAttention
-from model_code.layers.graph import Edges, add_views, build_edges
-from model_code.layers.initialisation import embedding
+from model_code.layers.graph import Edges, add_views, bar, build_edges
+from model_code.layers.embedding_table import EmbeddingTable
 from model_code.layers.interest_experts import InterestExperts
 from model_code.layers.interest_extraction import InterestExtraction
 from model_code.layers.masked import masked_mean
 from model_code.layers.node_embedding import NodeEmbedding
+from model_code.layers.packing import Packing
 from model_code.layers.self_supervision import self_supervision_loss
 from model_code.settings import require, settings
 
@@ -118,24 +119,25 @@ class DemiNet(nn.Module):
         inputs = (interests + 2 + settings.product) * width
         self.users = None
         if settings.user_embedding:
-            self.users = embedding(shape.sizes.users, settings.embedding_width, scale)
+            self.users = EmbeddingTable(shape.sizes.users, settings.embedding_width, scale)
             inputs += settings.embedding_width
         self.experts = InterestExperts(inputs, interests, hidden)
 
     def forward(self, group: Group) -> Output:
         """Score the candidates of each group."""
         history, candidates = self.nodes(group)
+        packing = Packing.of(group)
         edges = self._graph(group, history)
         losses: dict[str, Tensor] = {}
         if self.training and self.loss_weights:
             # One pass over the graph and its two views: what does not depend on the edges is computed once.
             edges = add_views(edges, self.settings.edge_dropout)
-            vectors, first, second = self._extract(group, history, candidates, edges).unbind()
+            vectors, first, second = self._extract(packing, history, candidates, edges).unbind()
             losses["self_supervision"] = self_supervision_loss(first, second)
         else:
-            vectors = self._extract(group, history, candidates, edges)
+            vectors = self._extract(packing, history, candidates, edges)
 
-        context = self._context(group, history, candidates)
+        context = self._context(packing, history, candidates)
         omega = self.confidence(vectors, context)
         inputs = self._experts_input(group, vectors, context)
         scores = self.experts(inputs.flatten(0, 1)).view_as(omega)
@@ -144,26 +146,27 @@ class DemiNet(nn.Module):
     def interests(self, group: Group) -> Interests:
         """Return the interests of each group with respect to its candidates, and the experts' confidences."""
         history, candidates = self.nodes(group)
-        vectors = self._extract(group, history, candidates, self._graph(group, history))
-        return Interests(vectors, self.confidence(vectors, self._context(group, history, candidates)))
+        packing = Packing.of(group)
+        vectors = self._extract(packing, history, candidates, self._graph(group, history))
+        return Interests(vectors, self.confidence(vectors, self._context(packing, history, candidates)))
 
     def _graph(self, group: Group, history: Tensor) -> Edges:
         s = self.settings
         return build_edges(history, group, neighbors=s.neighbors, threshold=s.threshold)
 
-    def _extract(self, group: Group, history: Tensor, candidates: Tensor, edges: Edges) -> Tensor:
+    def _extract(self, packing: Packing, history: Tensor, candidates: Tensor, edges: Edges) -> Tensor:
         """Refine the history over ``edges`` and extract V (..., B, C, K, d), with the edges' view axis."""
-        nodes = history
+        nodes, barriers = history, bar(edges, history.dtype)
         for layer in self.layers:
-            refined = layer(nodes, edges)
+            refined = layer(nodes, barriers)
             nodes = nodes + refined if self.settings.residual else refined
         nodes = nodes + self.positions[: history.shape[1]]  # Eq. 12
-        vectors: Tensor = self.extraction(nodes, candidates, group.mask)
+        vectors: Tensor = self.extraction(nodes, candidates, packing)
         return vectors
 
-    def _context(self, group: Group, history: Tensor, candidates: Tensor) -> Tensor:
+    def _context(self, packing: Packing, history: Tensor, candidates: Tensor) -> Tensor:
         """[s_u || f_i] (B, C, 2d)."""
-        summary = masked_mean(history, group.mask)[:, None].expand_as(candidates)
+        summary = masked_mean(history, packing.mask)[:, None].expand_as(candidates)
         return torch.cat([summary, candidates], -1)
 
     def _experts_input(self, group: Group, vectors: Tensor, context: Tensor) -> Tensor:

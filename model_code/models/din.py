@@ -7,9 +7,10 @@ from torch import Tensor, nn
 
 from model_code.groups import Group, LogShape, Output
 from model_code.layers.activation_unit import ActivationUnit
-from model_code.layers.initialisation import embedding
+from model_code.layers.embedding_table import EmbeddingTable
 from model_code.layers.masked import masked_mean
 from model_code.layers.node_embedding import NodeEmbedding
+from model_code.layers.packing import Packing
 from model_code.layers.prediction_head import PredictionHead
 from model_code.settings import require, settings
 
@@ -68,15 +69,16 @@ class DIN(nn.Module):
         inputs = 4 * width
         self.users = None
         if settings.user_embedding:
-            self.users = embedding(shape.sizes.users, settings.embedding_width, settings.embedding_scale)
+            self.users = EmbeddingTable(shape.sizes.users, settings.embedding_width, settings.embedding_scale)
             inputs += settings.embedding_width
         self.head = PredictionHead(inputs, settings.hidden)
 
     def forward(self, group: Group) -> Output:
         """Score the candidates of each group."""
         history, candidates = self.nodes(group)
-        interest = self.attention(candidates, history, group.mask) @ history  # (B, C, d)
-        summary = masked_mean(history, group.mask)[:, None].expand_as(candidates)
+        packing = Packing.of(group)
+        interest = self.attention(candidates, packing.pack(history), packing) @ history  # (B, C, d)
+        summary = masked_mean(history, packing.mask)[:, None].expand_as(candidates)
         parts: list[Tensor] = [candidates, summary, candidates * summary, interest]
         if self.users is not None:
             parts.append(self.users(group.user)[:, None].expand(-1, candidates.shape[1], -1))

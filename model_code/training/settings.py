@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from model_code.settings import require, settings
 
 
@@ -12,6 +14,8 @@ class TrainingSettings:
     Attributes:
         learning_rate: Adam's (the paper's 1e-3).
         batch_size: samples a step, positives and negatives together; rounded to whole groups.
+        embedding_updates: "rows" lets a step read and update only the rows of large embedding tables that
+            it looks up; "dense" passes over whole tables. Both are Adam, to the same weights up to rounding.
         epochs: most passes over the fit part.
         samples_per_epoch: positives a pass, for logs too large to wait for a whole one; ``None`` takes all.
             Each epoch then takes a fresh seeded subset.
@@ -28,6 +32,7 @@ class TrainingSettings:
 
     learning_rate: float = 1e-3
     batch_size: int = 256
+    embedding_updates: Literal["rows", "dense"] = "rows"
     epochs: int = 10
     samples_per_epoch: int | None = None
     patience: int = 2
@@ -44,6 +49,12 @@ class TrainingSettings:
         for name in ("batch_size", "epochs", "patience"):
             value = getattr(self, name)
             require(value > 0, f"training.{name}", value, "a positive number")
+        require(
+            self.embedding_updates in ("rows", "dense"),
+            "training.embedding_updates",
+            self.embedding_updates,
+            "rows or dense",
+        )
         for name in ("samples_per_epoch", "validation_groups", "threads"):
             value = getattr(self, name)
             require(value is None or value > 0, f"training.{name}", value, "a positive number or null")

@@ -4,6 +4,8 @@ import numpy as np
 import torch
 
 from model_code.groups import Group, LogShape, VocabularySizes
+from model_code.layers.graph import offsets
+from model_code.layers.packing import Packing
 
 SIZES = VocabularySizes(items=30, categories=8, users=9)
 
@@ -37,6 +39,15 @@ def random_group(lengths, candidates, length=None, seed=0, sizes=SIZES):
     )
 
 
+def packing_of(lengths, dense=False):
+    """The packing of histories of these lengths; ``dense`` as on a device other than the CPU."""
+    lengths = torch.tensor(lengths)
+    mask = torch.arange(int(lengths.max())) < lengths[:, None]
+    if dense:
+        return Packing(mask, None, None)
+    return Packing.of_mask(mask)
+
+
 def randomise(module, seed=0, scale=0.3):
     """Draw every weight and running statistic anew, in float64, so that no zero or one hides a mistake."""
     torch.manual_seed(seed)
@@ -53,6 +64,19 @@ def randomise(module, seed=0, scale=0.3):
             if isinstance(child, torch.nn.Embedding):
                 child.weight[0] = 0
     return module
+
+
+def neighbour_sets(edges):
+    """Neighbours of each node by relation, from the edges of one graph."""
+    near, similar, itself = edges
+    nodes = range(len(itself))
+    sets = {
+        name: [[i + o for o, there in zip(reach, near[r, :, i].tolist(), strict=True) if there] for i in nodes]
+        for r, (name, reach) in enumerate(zip(("in", "out"), offsets(near.shape[-2]), strict=True))
+    }
+    sets["sim"] = [row.nonzero().flatten().tolist() for row in similar]
+    sets["self"] = [[i] if itself[i] else [] for i in nodes]
+    return sets
 
 
 def array(tensor):

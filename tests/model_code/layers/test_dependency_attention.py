@@ -1,10 +1,10 @@
 import literal
 import pytest
 import torch
-from examples import array, close, random_group, randomise
+from examples import array, close, neighbour_sets, random_group, randomise
 
 from model_code.layers.dependency_attention import DependencyAttention
-from model_code.layers.graph import Edges, add_views, build_edges
+from model_code.layers.graph import Edges, add_views, bar, build_edges
 
 LENGTHS = [6, 1, 3]
 
@@ -16,16 +16,6 @@ def weights(layer):
             layer.projection.weight, layer.centre, layer.neighbour, layer.relation, layer.relation_bias,
         )
     ]  # fmt: skip
-
-
-def sets_of(pair, itself, n):
-    """Neighbour sets of one graph from its edge masks."""
-    sets = {
-        name: [pair[r, i].nonzero().flatten().tolist() for i in range(n)]
-        for r, name in enumerate(("in", "out", "sim"))
-    }
-    sets["self"] = [[i] if itself[i] else [] for i in range(n)]
-    return sets
 
 
 @pytest.fixture
@@ -43,11 +33,12 @@ def edges(nodes):
 def test_equations_on_the_graph_and_on_views_with_dropped_edges(nodes, edges, heads):
     layer = randomise(DependencyAttention(8, heads))
     views = add_views(edges, 0.6)
-    refined = layer(nodes, views)
+    refined = layer(nodes, bar(views, nodes.dtype))
     empty = 0
     for v in range(3):
         for b, n in enumerate(LENGTHS):
-            sets = sets_of(views.pair[v, b], views.itself[v, b], n)
+            sets = neighbour_sets(Edges(*(kind[v, b] for kind in views)))
+            sets = {name: around[:n] for name, around in sets.items()}
             empty += sum(not around for relation in sets.values() for around in relation)
             close(refined[v, b, :n], literal.dependency_attention(array(nodes)[b, :n], sets, *weights(layer)))
             assert (refined[v, b, n:] == 0).all()
@@ -57,16 +48,16 @@ def test_equations_on_the_graph_and_on_views_with_dropped_edges(nodes, edges, he
 def test_views_in_one_pass_equal_passes_one_by_one(nodes, edges):
     layer = randomise(DependencyAttention(8, 2))
     views = add_views(edges, 0.6)
-    together = layer(nodes, views)
+    together = layer(nodes, bar(views, nodes.dtype))
     for v in range(3):
-        torch.testing.assert_close(together[v], layer(nodes, Edges(views.pair[v], views.itself[v])))
+        torch.testing.assert_close(together[v], layer(nodes, bar(Edges(*(kind[v] for kind in views)), nodes.dtype)))
 
 
 def test_an_isolated_node_is_zero_with_a_finite_gradient(nodes):
     layer = randomise(DependencyAttention(8, 2))
-    edges = Edges(torch.zeros(3, 3, 6, 6, dtype=torch.bool), torch.zeros(3, 6, dtype=torch.bool))
+    edges = Edges(torch.zeros(3, 2, 2, 6).bool(), torch.zeros(3, 6, 6).bool(), torch.zeros(3, 6).bool())
     edges.itself[0, 0] = True
-    refined = layer(nodes, edges)
+    refined = layer(nodes, bar(edges, nodes.dtype))
     refined.sum().backward()
     assert (refined[0, 1:] == 0).all()
     assert (refined[1:] == 0).all()
@@ -79,4 +70,17 @@ def test_an_isolated_node_is_zero_with_a_finite_gradient(nodes):
 def test_gradient_is_that_of_finite_differences(nodes, edges):
     layer = randomise(DependencyAttention(8, 2))
     views = add_views(edges, 0.5)
-    assert torch.autograd.gradcheck(lambda x: layer(x, views), nodes, fast_mode=True)
+    parameters = tuple(layer.parameters())
+    assert torch.autograd.gradcheck(lambda x, *_: layer(x, bar(views, x.dtype)), (nodes, *parameters), fast_mode=True)
+
+
+def test_a_history_shorter_than_the_reach(nodes):
+    layer = randomise(DependencyAttention(8, 2))
+    group = random_group([2, 1], candidates=1)
+    short = nodes[:2, :2].detach().requires_grad_()
+    edges = build_edges(short, group, neighbors=5, threshold=0.3)
+    refined = layer(short, bar(edges, short.dtype))
+    for b, n in enumerate([2, 1]):
+        sets = {name: around[:n] for name, around in neighbour_sets(Edges(*(kind[b] for kind in edges))).items()}
+        close(refined[b, :n], literal.dependency_attention(array(short)[b, :n], sets, *weights(layer)))
+    assert torch.autograd.gradcheck(lambda x: layer(x, bar(edges, x.dtype)), short)

@@ -1,11 +1,12 @@
 import literal
 import pytest
 import torch
-from examples import SIZES, random_group, randomise
+from examples import SIZES, neighbour_sets, random_group, randomise
 
 from model_code.groups import UNKNOWN
 from model_code.layers.graph import Edges, add_views, build_edges
 from model_code.layers.node_embedding import NodeEmbedding
+from model_code.replicas import Shard, sharing
 
 LENGTHS = [7, 1, 4, 2]
 
@@ -28,10 +29,8 @@ def test_edges_are_those_of_the_equations(group, nodes, epsilon, threshold):
         sets = literal.neighbours(
             nodes[b, :n].detach().numpy(), group.history_item[b, :n].tolist(), epsilon, threshold
         )
-        for r, relation in enumerate(("in", "out", "sim")):
-            found = [row.nonzero().flatten().tolist() for row in edges.pair[b, r]]
-            assert found == sets[relation] + [[]] * (max(LENGTHS) - n)
-        assert edges.itself[b].nonzero().flatten().tolist() == list(range(n))
+        found = neighbour_sets(Edges(*(kind[b] for kind in edges)))
+        assert found == {name: around + [[]] * (max(LENGTHS) - n) for name, around in sets.items()}
         similar += sum(map(len, sets["sim"]))
     assert similar > 0
 
@@ -40,18 +39,26 @@ def test_unknown_items_are_not_similar_to_each_other(group, nodes):
     unknown = group.history_item == UNKNOWN
     assert (unknown.sum(1) > 1).any()
     edges = build_edges(nodes, group, neighbors=3, threshold=-0.999)
-    assert not (edges.pair[:, 2] & unknown[:, :, None] & unknown[:, None, :]).any()
-    assert (edges.pair[:, 2] & unknown[:, :, None]).any()
+    assert not (edges.similar & unknown[:, :, None] & unknown[:, None, :]).any()
+    assert (edges.similar & unknown[:, :, None]).any()
 
 
 def test_no_gradient_passes_through_the_graph(group, nodes):
     assert nodes.requires_grad
     edges = build_edges(nodes, group, neighbors=3, threshold=0.7)
-    assert not edges.pair.requires_grad
+    assert not edges.similar.requires_grad
+
+
+def random_edges(batch, length=8, reach=3, share=0.5):
+    return Edges(
+        torch.rand(batch, 2, reach, length) < share,
+        torch.rand(batch, length, length) < share,
+        torch.rand(batch, length) < share,
+    )
 
 
 def test_views_keep_each_edge_with_its_probability():
-    edges = Edges(torch.rand(200, 3, 8, 8) < 0.5, torch.rand(200, 8) < 0.5)
+    edges = random_edges(300)
     torch.manual_seed(5)
     views = add_views(edges, 0.6)
     for full, stacked in zip(edges, views, strict=True):
@@ -62,22 +69,39 @@ def test_views_keep_each_edge_with_its_probability():
         assert abs(second.mean() - 0.4) < 0.05
         assert abs((first * second).mean() - 0.16) < 0.05  # independent of each other
     # i -> j and j -> i, and the relations, are dropped independently.
-    kept = add_views(Edges(torch.ones_like(edges.pair), edges.itself), 0.6).pair[1].double()
-    assert abs((kept * kept.mT)[..., ~torch.eye(8, dtype=torch.bool)].mean() - 0.16) < 0.02
-    assert abs((kept[:, 0] * kept[:, 1]).mean() - 0.16) < 0.02
+    near, similar, itself = (kind[1].double() for kind in add_views(random_edges(300, share=1.1), 0.6))
+    assert abs((similar * similar.mT)[..., ~torch.eye(8, dtype=torch.bool)].mean() - 0.16) < 0.02
+    for first, second in (
+        (similar[:, :-1].diagonal(1, -2, -1), near[:, 1, 0, :-1]),
+        (near[:, 0], near[:, 1]),
+        (near[:, 0, 0], near[:, 0, 1]),
+        (near[:, 0, 0], itself),
+    ):
+        assert abs((first * second).mean() - 0.16) < 0.02
+
+
+def test_a_share_of_a_batch_has_the_views_that_it_has_in_the_batch():
+    edges = random_edges(7)
+    torch.manual_seed(3)
+    whole = add_views(edges, 0.6)
+    torch.manual_seed(3)
+    with sharing(Shard(2, 5, 7)):
+        part = add_views(Edges(*(kind[2:5] for kind in edges)), 0.6)
+    for kind, expected in zip(part, whole, strict=True):
+        assert torch.equal(kind, expected[:, 2:5])
 
 
 def test_views_follow_the_global_generator():
-    edges = Edges(torch.ones(2, 3, 4, 4, dtype=torch.bool), torch.ones(2, 4, dtype=torch.bool))
+    edges = random_edges(2, share=1.1)
     drawn = []
     for seed in (1, 1, 2):
         torch.manual_seed(seed)
         drawn.append(add_views(edges, 0.5))
-    assert torch.equal(drawn[0].pair, drawn[1].pair)
-    assert torch.equal(drawn[0].itself, drawn[1].itself)
-    assert not torch.equal(drawn[0].pair, drawn[2].pair)
+    for first, again, other in zip(*drawn, strict=True):
+        assert torch.equal(first, again)
+        assert not torch.equal(first, other)
 
 
 def test_no_dropout_keeps_all():
-    edges = Edges(torch.ones(2, 3, 4, 4, dtype=torch.bool), torch.ones(2, 4, dtype=torch.bool))
-    assert add_views(edges, 0.0).pair.all()
+    edges = random_edges(2, share=1.1)
+    assert all(kind.all() for kind in add_views(edges, 0.0))

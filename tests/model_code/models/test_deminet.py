@@ -4,7 +4,7 @@ import literal
 import numpy as np
 import pytest
 import torch
-from examples import array, close, log_shape, random_group, randomise
+from examples import array, close, log_shape, neighbour_sets, random_group, randomise
 
 from model_code.layers.graph import Edges, add_views
 from model_code.models.deminet import DemiNet, DemiNetSettings
@@ -19,16 +19,11 @@ def small(**changes):
     return randomise(DemiNet(DemiNetSettings(**{**SMALL, **changes}), log_shape()))
 
 
-def dropped(sets, kept, b):
-    """What a view keeps of the graph of history b."""
-    pair, itself = kept
-    rows = ("in", "out", "sim")
-    view = {
-        name: [[j for j in around if pair[b, r, i, j]] for i, around in enumerate(sets[name])]
-        for r, name in enumerate(rows)
+def dropped(sets, kept):
+    """What a view keeps of a graph, out of what it keeps of the complete one."""
+    return {
+        name: [[j for j in around if j in kept[name][i]] for i, around in enumerate(sets[name])] for name in sets
     }
-    view["self"] = [[i] if itself[b, i] else [] for i in range(len(sets["self"]))]
-    return view
 
 
 def reference_interests(model, group, b, n, view=None):
@@ -38,7 +33,7 @@ def reference_interests(model, group, b, n, view=None):
     history = history[:n]
     sets = literal.neighbours(history, group.history_item[b, :n].tolist(), s.neighbors, s.threshold)
     if view is not None:
-        sets = dropped(sets, view, b)
+        sets = dropped(sets, view[b])
     nodes = history
     for layer in model.layers:
         weights = (
@@ -115,11 +110,17 @@ def test_training_equals_the_equations_with_both_views(changes):
     close(logits, reference_forward(model, group)[0])
 
     torch.manual_seed(11)
-    complete = Edges(torch.ones(4, 3, 7, 7, dtype=torch.bool), torch.ones(4, 7, dtype=torch.bool))
+    complete = Edges(torch.ones(4, 2, 2, 7).bool(), torch.ones(4, 7, 7).bool(), torch.ones(4, 7).bool())
     views = add_views(complete, model.settings.edge_dropout)
     first, second = (
-        [v for b, n in enumerate(LENGTHS) for v in reference_interests(model, group, b, n, masks)]
-        for masks in ((views.pair[1], views.itself[1]), (views.pair[2], views.itself[2]))
+        [
+            interests
+            for b, n in enumerate(LENGTHS)
+            for interests in reference_interests(
+                model, group, b, n, [neighbour_sets(Edges(*(kind[v, row] for kind in views))) for row in range(4)]
+            )
+        ]
+        for v in (1, 2)
     )
     assert set(losses) == set(model.loss_weights) == {"self_supervision"}
     close(losses["self_supervision"], literal.self_supervision(first, second))

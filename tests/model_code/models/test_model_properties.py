@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from examples import log_shape, random_group, randomise
 
 from model_code.groups import PADDING, VocabularySizes
+from model_code.layers.packing import Packing
 from model_code.models.deminet import DemiNetSettings
 from model_code.models.din import DINSettings
 from model_code.models.popularity import PopularitySettings
@@ -141,17 +142,28 @@ def test_histories_of_length_1_and_0_are_finite(case):
     assert model.eval()(group).logits.isfinite().all()
 
 
+def test_nothing_waits_for_the_device(case):
+    """A tensor without values fails wherever its values are asked for."""
+    model = make(case).to("meta").train()
+    group = type(random_group(LENGTHS, 3))(*(field.to("meta") for field in random_group(LENGTHS, 3)))
+    logits, losses = model(group)
+    (logits.sum() + sum(losses.values())).backward()
+    assert logits.shape == group.candidate_item.shape
+
+
 @pytest.mark.parametrize("mode", [True, False])
-def test_compiles_as_one_graph(case, mode):
-    model = make(case).train(mode)
+def test_positions_packed_or_not_give_the_same(case, mode, monkeypatch):
+    model = randomise(make(case)).train(mode)
     group = random_group(LENGTHS, candidates=3)
-    torch.manual_seed(0)
-    expected = copy.deepcopy(model)(group)
-    compiled = torch.compile(model, backend="eager", fullgraph=True)
-    torch.manual_seed(0)
-    output = compiled(group)
-    torch.testing.assert_close(output.logits, expected.logits)
-    assert output.losses.keys() == expected.losses.keys()
+    results = []
+    for packing in (Packing.of_mask, lambda mask: Packing(mask, None, None)):
+        monkeypatch.setattr(Packing, "of_mask", packing)
+        torch.manual_seed(0)
+        fresh = copy.deepcopy(model)
+        logits, losses = fresh(group)
+        (logits.square().sum() + sum(losses.values())).backward()
+        results.append([logits, *losses.values(), *(weight.grad for weight in fresh.parameters())])
+    torch.testing.assert_close(*results)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

@@ -1,0 +1,34 @@
+"""Tables of vectors, looked up by id."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from model_code.groups import PADDING
+
+
+class EmbeddingTable(nn.Embedding):
+    """A vector for each id, N(0, scale^2) at first; that of padding is zero and stays so.
+
+    ``reader``, when set, answers look-ups in training mode in place of the weights: an optimizer that updates
+    only the rows that are looked up brings them up to date first (`model_code.training.row_adam`).
+
+    Shapes:
+        ids: (...) int64.
+        returns: (..., width).
+    """
+
+    def __init__(self, rows: int, width: int, scale: float) -> None:
+        weight = torch.empty(rows, width).normal_(0, scale)
+        weight[PADDING] = 0
+        super().__init__(rows, width, padding_idx=PADDING, _weight=weight)
+        self.reader: Callable[[Tensor], Tensor] | None = None
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """Look up."""
+        if self.training and self.reader is not None:
+            return self.reader(ids)
+        return super().forward(ids)

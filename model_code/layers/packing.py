@@ -1,0 +1,70 @@
+"""Histories of different lengths without their padding."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from model_code.groups import Group
+
+
+@dataclass(frozen=True, eq=False)
+class Packing:
+    """Lays the valid positions of B histories in a row, group after group: P of them, out of B x L slots.
+
+    On the CPU padding is left out, so that no operation works on it. On other devices P is always B L: the number
+    of valid positions is not known there without waiting for the device, and shapes that never change let
+    a whole step be replayed. Operators do not see the difference.
+    """
+
+    mask: Tensor  # (B, L) bool, the valid slots
+    slot: Tensor | None  # (P,) the slots kept, of B * L; None when all are
+    group: Tensor | None  # (P,) the group of each; None when all are
+
+    @classmethod
+    def of(cls, group: Group) -> Packing:
+        """The packing of a batch's histories."""
+        return cls.of_mask(group.mask)
+
+    @classmethod
+    def of_mask(cls, mask: Tensor) -> Packing:
+        """The packing of the slots that are valid, (B, L) bool."""
+        if mask.device.type != "cpu":
+            return cls(mask, None, None)
+        slot = mask.flatten().nonzero().squeeze(1)
+        return cls(mask, slot, slot // mask.shape[1])
+
+    def pack(self, vectors: Tensor) -> Tensor:
+        """Leave out what is not valid: (..., B, L, d) -> (..., P, d)."""
+        flat = vectors.flatten(-3, -2)
+        return flat if self.slot is None else flat.index_select(-2, self.slot)
+
+    def softmax(self, scores: Tensor) -> Tensor:
+        """Softmax over the positions of each group: (..., P, n) -> (..., B, L, n), 0 at padding."""
+        padded = self.unpack(scores, torch.finfo(scores.dtype).min)
+        valid = self.mask[..., None].to(scores.dtype)
+        if self.slot is None:
+            padded = padded + (1 - valid) * torch.finfo(scores.dtype).min
+        return padded.softmax(-2) * valid
+
+    def unpack(self, vectors: Tensor, fill: float = 0.0) -> Tensor:
+        """Undo `pack`, with ``fill`` where nothing was kept: (..., P, d) -> (..., B, L, d)."""
+        if self.slot is not None:
+            flat = vectors.new_full((*vectors.shape[:-2], self.mask.numel(), vectors.shape[-1]), fill)
+            vectors = flat.index_copy(-2, self.slot, vectors)
+        return vectors.unflatten(-2, self.mask.shape)
+
+    def spread(self, vectors: Tensor) -> Tensor:
+        """Give each position what belongs to its group, as new memory: (B, ...) -> (P, ...)."""
+        if self.group is None:
+            return vectors.repeat_interleave(self.mask.shape[1], 0)
+        return vectors.index_select(0, self.group)
+
+    def collect(self, vectors: Tensor) -> Tensor:
+        """Sum over the positions of each group, the transpose of `spread`: (P, ...) -> (B, ...)."""
+        if self.group is None:
+            return vectors.unflatten(0, self.mask.shape).sum(1)
+        total = vectors.new_zeros(len(self.mask), *vectors.shape[1:])
+        return total.index_add_(0, self.group, vectors)

@@ -1,0 +1,88 @@
+"""The optimizer of a whole model: Adam, row by row on the large embedding tables."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from model_code.layers.embedding_table import EmbeddingTable
+from model_code.training.row_adam import Exchange, RowAdam
+from model_code.training.settings import TrainingSettings
+
+LARGE = 10_000  # rows; a pass over a smaller table costs less than finding the rows that a step touches
+
+
+class ModelOptimizer:
+    """Adam with torch's defaults.
+
+    With ``training.embedding_updates`` "rows", tables of `LARGE` rows and more are updated by `RowAdam`: the same
+    result, in a time that does not grow with the vocabulary. Small tables, and all with "dense", are updated
+    as any other weight.
+    """
+
+    def __init__(self, model: nn.Module, settings: TrainingSettings, exchange: Exchange | None = None) -> None:
+        """Take over the updates of ``model``, until `close`.
+
+        Args:
+            model: on its device.
+            settings: for the learning rate and ``embedding_updates``.
+            exchange: collects the gradients of rows from several processes; None where there is one.
+        """
+        rows = settings.embedding_updates == "rows"
+        self.rows = {
+            name: RowAdam(module, settings.learning_rate, exchange)
+            for name, module in model.named_modules()
+            if rows and isinstance(module, EmbeddingTable) and module.num_embeddings >= LARGE
+        }
+        dense = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
+        self.names = list(dense)
+        on_cpu = all(weight.device.type == "cpu" for weight in dense.values())
+        self.dense = torch.optim.Adam(
+            dense.values(), lr=settings.learning_rate, fused=True, capturable=not on_cpu
+        )
+
+    def begin(self, step: int) -> None:
+        """Get ready for the forward pass of step ``step``, counted from 1."""
+        self.dense.zero_grad(set_to_none=True)
+        for table in self.rows.values():
+            table.begin(step)
+
+    def step(self) -> None:
+        """Update all weights; call after the backward pass."""
+        self.dense.step()
+        for table in self.rows.values():
+            table.step()
+
+    def flush(self) -> None:
+        """Bring every row of every table up to date: before weights are used outside training steps."""
+        for table in self.rows.values():
+            table.flush()
+
+    def close(self) -> None:
+        """Hand the tables back to the model, up to date."""
+        for table in self.rows.values():
+            table.close()
+
+    def tensors(self) -> dict[str, Tensor]:
+        """The state of all updates by name, for a checkpoint."""
+        state = self.dense.state_dict()["state"]
+        tensors = {
+            f"{self.names[index]}.{key}": value for index, values in state.items() for key, value in values.items()
+        }
+        for name, table in self.rows.items():
+            tensors |= {f"{name}.moments": table.moments, f"{name}.last": table.last}
+        return tensors
+
+    def load(self, tensors: dict[str, Tensor], steps: int) -> None:
+        """Take over the state that `tensors` gave after ``steps`` steps."""
+        tensors = dict(tensors)
+        for name, table in self.rows.items():
+            table.moments.copy_(tensors.pop(f"{name}.moments"))
+            table.last.copy_(tensors.pop(f"{name}.last"))
+            table.begin(steps + 1)
+        state: dict[int, dict[str, Tensor]] = {}
+        for name, value in tensors.items():
+            weight, _, key = name.rpartition(".")
+            state.setdefault(self.names.index(weight), {})[key] = value
+        groups = self.dense.state_dict()["param_groups"]
+        self.dense.load_state_dict({"state": state, "param_groups": groups})
