@@ -16,8 +16,9 @@ from zenml.logger import get_logger
 from model_code.bundle import Bundle
 from model_code.models.choice import ModelChoice
 from model_code.sequences.data import SequenceFolder
+from model_code.training.job import Job
+from model_code.training.launch import run as run_job
 from model_code.training.settings import TrainingSettings
-from model_code.training.train import train as train_model
 from steps.artifacts import FolderMaterializer, folder_hash, output_folder
 from steps.caching import ROOT, cache_policy, code_version
 from steps.measure import measured
@@ -41,19 +42,16 @@ def train(
 ) -> Annotated[Bundle, ArtifactConfig(name="bundle_{model}", artifact_type=ArtifactType.MODEL)]:
     """Train one model, going on from its checkpoint where an earlier run was stopped."""
     with measured() as notes, ProgressBar(choice.label) as bar:
-        data = sequences.load()
         run = _run_id(sequences.path, choice, training)
-        checkpoint = CHECKPOINTS / f"{choice.label}-{run[:16]}.safetensors"
-        bundle = train_model(
-            choice,
-            data,
-            training,
-            vocabulary=sequences.path,
-            out=output_folder(),
-            checkpoint=checkpoint,
+        job = Job(
+            choice=choice,
+            training=training,
+            data=str(sequences.path),
+            out=str(output_folder()),
+            checkpoint=str(CHECKPOINTS / f"{choice.label}-{run[:16]}.safetensors"),
             run=run,
-            report=bar,
         )
+        bundle = run_job(job, bar)
         for record in bundle.history:
             logger.info("%s", _in_words(choice.label, record))
         notes.update(model=choice.label, **bundle.manifest["training"], history=bundle.history)
@@ -64,7 +62,8 @@ def _run_id(data: Path, choice: ModelChoice, training: TrainingSettings) -> str:
     """Fingerprint of everything that a checkpoint depends on."""
     digest = hashlib.sha256(folder_hash(data).encode())
     settings = asdict(training)
-    del settings["checkpoint_seconds"]  # changes no weights
+    for name in ("checkpoint_seconds", "processes"):  # change no weights
+        del settings[name]
     digest.update(json.dumps([asdict(choice), settings], sort_keys=True).encode())
     digest.update(version().encode())
     return digest.hexdigest()

@@ -18,7 +18,8 @@ def windows(values: Tensor, reach: int) -> Tensor:
         reach: how far.
 
     Returns:
-        At position i: [0, o] is ``values[0, i - reach + o]``, [1, o] is ``values[1, i + 1 + o]``; 0 beyond the ends.
+        At position i: [0, o] is ``values[0, i - reach + o]`` and [1, o] is ``values[1, i + 1 + o]``, or 0
+        beyond the ends.
     """
     result: Tensor = _Windows.apply(values, reach)
     return result

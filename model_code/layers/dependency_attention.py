@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -78,5 +77,5 @@ class DependencyAttention(nn.Module):
         beta = beta * (edges.relations == 0).unsqueeze(-3)
         of_near, of_itself = near * beta[..., :2, None, :], beta[..., 3:, :]
         band = torch.cat([of_near[..., 0, :, :], of_itself, of_near[..., 1, :, :]], -2)
-        refined = band_matrix(band) @ z + beta[..., 2, :, None] * of_similar  # Eq. 11
+        refined: Tensor = band_matrix(band) @ z + beta[..., 2, :, None] * of_similar  # Eq. 11
         return refined.transpose(-3, -2).flatten(-2)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from model_code.layers.batch_norm import BatchNorm
+
 
 class Dice(nn.Module):
     r"""Dice (Zhou et al. 2018, Eq. 4): $y = p x + (1 - p) \alpha x$ with $p = \sigma(BN(x))$.
@@ -19,7 +21,7 @@ class Dice(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.norm = nn.BatchNorm1d(width, affine=False)
+        self.norm = BatchNorm(width)
         self.alpha = nn.Parameter(torch.zeros(width))
 
     def forward(self, inputs: Tensor) -> Tensor:

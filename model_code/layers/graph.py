@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from model_code.groups import UNKNOWN, Group
-from model_code.replicas import shard_of
+from model_code.replicas import current
 
 
 class Edges(NamedTuple):
@@ -44,9 +44,9 @@ def bar(edges: Edges, dtype: torch.dtype) -> Barriers:
     return Barriers(near, similar, torch.cat(relations, -2))
 
 
-def offsets(neighbors: int) -> tuple[range, range]:
-    """Where the incoming and the outgoing neighbours of a node stand, relative to it."""
-    return range(-neighbors, 0), range(1, neighbors + 1)
+def offsets(neighbors: int) -> tuple[tuple[int, int], tuple[int, int]]:
+    """The half-open ranges in which the incoming and the outgoing neighbours stand, relative to a node."""
+    return (-neighbors, 0), (1, neighbors + 1)
 
 
 @torch.no_grad()
@@ -72,7 +72,7 @@ def build_edges(nodes: Tensor, group: Group, *, neighbors: int, threshold: float
     """
     mask = group.mask
     slots = torch.arange(nodes.shape[1], device=nodes.device)
-    ahead = torch.tensor([list(reach) for reach in offsets(neighbors)], device=nodes.device)
+    ahead = torch.stack([torch.arange(*reach, device=nodes.device) for reach in offsets(neighbors)])
     other = ahead[..., None] + slots  # (2, neighbors, L)
     near = mask[:, None, None] & (other >= 0) & (other < group.length[:, None, None, None])
 
@@ -99,7 +99,7 @@ def add_views(edges: Edges, dropout: float) -> Edges:
 
 def _with_views(edges: Tensor, dropout: float) -> Tensor:
     # Drawn for the whole batch, whatever part of it is here: so the views do not depend on the processes.
-    shard = shard_of(len(edges))
+    shard = current(len(edges))
     shape = (2, shard.total, *edges.shape[1:])
     # Four 16-bit numbers from each draw of 64: on the CPU draws are what costs.
     words = torch.randint(-(2**63), 2**63 - 1, (-(-prod(shape) // 4),), device=edges.device)

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from model_code.layers.batch_norm import BatchNorm
 from model_code.layers.initialisation import xavier
 
 
@@ -25,7 +26,7 @@ class InterestExperts(nn.Module):
 
     def __init__(self, width: int, experts: int, hidden: tuple[int, ...]) -> None:
         super().__init__()
-        self.norm = nn.BatchNorm1d(width, affine=False)
+        self.norm = BatchNorm(width)
         self.scale = nn.Parameter(torch.ones(experts, 1, width))
         self.shift = nn.Parameter(torch.zeros(experts, 1, width))
         sizes = list(pairwise((width, *hidden, 1)))

@@ -50,14 +50,15 @@ class InterestExtraction(nn.Module):
         views = position.view(-1, *position.shape[-2:])
         pairs: Tensor = _PairScores.apply(packing, views, candidate, torch.block_diag(*self.score))
         alpha = packing.softmax(pairs.flatten(-2)).view(*nodes.shape[:-1], -1)  # (..., B, L, C K)
-        return (alpha.mT @ nodes).unflatten(-2, (-1, self.interests))
+        interests: Tensor = (alpha.mT @ nodes).unflatten(-2, (-1, self.interests))
+        return interests
 
 
 class _PairScores(torch.autograd.Function):
     """Scores (views, P, C, K) of all (position, candidate) pairs, with a backward pass of its own.
 
-    The sums of a position's and a candidate's share are the largest tensors of the model: one (P, C, K d) a view,
-    kept once and gone over as few times as there are operations that need them.
+    The sums of a position's and a candidate's share are the largest tensors of the model, (P, C, K d) a view:
+    each is kept once, and gone over as few times as there are operations that need it.
     """
 
     @staticmethod
@@ -79,11 +80,13 @@ class _PairScores(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         packing: Packing = ctx.packing
         score, *hidden = ctx.saved_tensors
-        of_position, of_candidate, of_score = [], 0, 0
+        of_position = []
+        of_candidate = score.new_zeros(len(packing.mask), *hidden[0].shape[1:])
+        of_score = torch.zeros_like(score)
         for view, pairs in zip(hidden, gradient, strict=True):
             upper = pairs @ score  # (P, C, K d)
             _leaky_relu_backward(upper, view, SLOPE, True, grad_input=upper)
             of_position.append(upper.sum(1))
-            of_candidate = packing.collect(upper) + of_candidate
-            of_score = pairs.flatten(0, 1).t() @ view.flatten(0, 1) + of_score
+            of_candidate += packing.collect(upper)
+            of_score.addmm_(pairs.flatten(0, 1).t(), view.flatten(0, 1))
         return None, torch.stack(of_position), of_candidate, of_score

@@ -14,9 +14,9 @@ from model_code.groups import Group
 class Packing:
     """Lays the valid positions of B histories in a row, group after group: P of them, out of B x L slots.
 
-    On the CPU padding is left out, so that no operation works on it. On other devices P is always B L: the number
-    of valid positions is not known there without waiting for the device, and shapes that never change let
-    a whole step be replayed. Operators do not see the difference.
+    On the CPU padding is left out, so that no operation works on it. On other devices P is always B L: the
+    number of valid positions is not known there without waiting for the device, and shapes that never change
+    let a whole step be replayed. Operators do not see the difference.
     """
 
     mask: Tensor  # (B, L) bool, the valid slots
@@ -47,24 +47,27 @@ class Packing:
         valid = self.mask[..., None].to(scores.dtype)
         if self.slot is None:
             padded = padded + (1 - valid) * torch.finfo(scores.dtype).min
-        return padded.softmax(-2) * valid
+        weights: Tensor = padded.softmax(-2) * valid
+        return weights
 
     def unpack(self, vectors: Tensor, fill: float = 0.0) -> Tensor:
         """Undo `pack`, with ``fill`` where nothing was kept: (..., P, d) -> (..., B, L, d)."""
         if self.slot is not None:
             flat = vectors.new_full((*vectors.shape[:-2], self.mask.numel(), vectors.shape[-1]), fill)
             vectors = flat.index_copy(-2, self.slot, vectors)
-        return vectors.unflatten(-2, self.mask.shape)
+        padded: Tensor = vectors.unflatten(-2, self.mask.shape)
+        return padded
 
     def spread(self, vectors: Tensor) -> Tensor:
         """Give each position what belongs to its group, as new memory: (B, ...) -> (P, ...)."""
         if self.group is None:
-            return vectors.repeat_interleave(self.mask.shape[1], 0)
+            return vectors[:, None].expand(*self.mask.shape, *vectors.shape[1:]).flatten(0, 1)
         return vectors.index_select(0, self.group)
 
     def collect(self, vectors: Tensor) -> Tensor:
         """Sum over the positions of each group, the transpose of `spread`: (P, ...) -> (B, ...)."""
         if self.group is None:
-            return vectors.unflatten(0, self.mask.shape).sum(1)
+            groups: Tensor = vectors.unflatten(0, self.mask.shape)
+            return groups.sum(1)
         total = vectors.new_zeros(len(self.mask), *vectors.shape[1:])
         return total.index_add_(0, self.group, vectors)

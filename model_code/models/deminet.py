@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from model_code.groups import Group, LogShape, Output
 from model_code.layers.confi_net import ConfiNet, EqualConfidence
 from model_code.layers.dependency_attention import DependencyAttention
-from model_code.layers.graph import Edges, add_views, bar, build_edges
 from model_code.layers.embedding_table import EmbeddingTable
+from model_code.layers.graph import Edges, add_views, bar, build_edges
 from model_code.layers.interest_experts import InterestExperts
 from model_code.layers.interest_extraction import InterestExtraction
 from model_code.layers.masked import masked_mean

@@ -7,12 +7,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from model_code.files import replacing
+from model_code.training.optimizers import ModelOptimizer
 
 Weights = dict[str, Tensor]
 
@@ -53,7 +53,7 @@ def save(
     run: str,
     state: TrainingState,
     model: nn.Module,
-    optimizer: torch.optim.Optimizer,
+    optimizer: ModelOptimizer,
     best: Weights,
     sums: Tensor,
 ) -> None:
@@ -64,23 +64,21 @@ def save(
         run: fingerprint of data, model and settings; only the same run may go on from the file.
         state: where the run stands.
         model: its weights and buffers are kept.
-        optimizer: its per-parameter tensors are kept, by position.
+        optimizer: its state is kept.
         best: weights at the best validation so far; empty before the first.
         sums: loss sums of the pass under way.
     """
     tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
     tensors |= {f"best.{name}": value for name, value in best.items()}
-    for index, values in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{index}.{name}": value for name, value in values.items()}
+    tensors |= {f"optimizer.{name}": value for name, value in optimizer.tensors().items()}
     tensors["sums"] = sums
-    # A copy of each: safetensors refuses tensors that share memory.
-    on_disk = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
+    on_disk = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     with replacing(path) as temporary:
         save_file(on_disk, temporary, metadata={"run": run, "state": json.dumps(asdict(state))})
 
 
 def load(
-    path: Path, run: str, model: nn.Module, optimizer: torch.optim.Optimizer
+    path: Path, run: str, model: nn.Module, optimizer: ModelOptimizer
 ) -> tuple[TrainingState, Weights, Tensor]:
     """Put a checkpoint's weights and moments into ``model`` and ``optimizer``; return state, best, sums.
 
@@ -103,9 +101,6 @@ def load(
         if kind in parts:
             parts[kind][rest] = value
     model.load_state_dict(parts["model"])
-    moments: dict[int, Weights] = {}
-    for name, value in parts["optimizer"].items():
-        index, _, key = name.partition(".")
-        moments.setdefault(int(index), {})[key] = value
-    optimizer.load_state_dict({"state": moments, "param_groups": optimizer.state_dict()["param_groups"]})
-    return TrainingState(**json.loads(metadata["state"])), parts["best"], tensors["sums"]
+    state = TrainingState(**json.loads(metadata["state"]))
+    optimizer.load(parts["optimizer"], state.step)
+    return state, parts["best"], tensors["sums"]

@@ -1,4 +1,8 @@
-"""The training loop: Adam, early stopping on validation AUC, resumable at any step."""
+"""The training loop: Adam, early stopping on validation AUC, resumable at any step.
+
+Several processes (`model_code.replicas`) train as one: each computes its shard of every batch, and the result
+is that of one process. Process 0 reports and saves.
+"""
 
 from __future__ import annotations
 
@@ -8,18 +12,20 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model_code.groups import Group, Output
+from model_code import replicas
+from model_code.groups import Group
 from model_code.training import checkpoint as checkpoints
 from model_code.training.checkpoint import TrainingState, Weights
 from model_code.training.interrupt import Interrupts, deferred_interrupts
+from model_code.training.optimizers import ModelOptimizer
 from model_code.training.settings import TrainingSettings
+from model_code.training.step import TrainingStep
 
 SAME_AUC = 1e-4  # a difference that says nothing
 REPORT_SECONDS = 0.5  # reading a loss waits for the device, so it is read by the clock, not by the step
+AGREE_STEPS = 16  # several processes agree on stopping and saving every so many steps
 
 
 class TrainingDivergedError(Exception):
@@ -54,26 +60,6 @@ class Pass(NamedTuple):
     groups: Iterator[Group]
 
 
-def total_loss(model: nn.Module, output: Output) -> tuple[Tensor, dict[str, Tensor]]:
-    """Cross-entropy plus the model's weighted extra losses (Eq. 20), and the parts by name.
-
-    Column 0 of the logits is the positive, the others are negatives.
-    """
-    labels = torch.zeros_like(output.logits)
-    labels[:, 0] = 1
-    cross_entropy = F.binary_cross_entropy_with_logits(output.logits, labels)
-    weights: dict[str, float] = model.loss_weights  # type: ignore[assignment]
-    total = cross_entropy
-    for name, value in output.losses.items():
-        total = total + weights[name] * value
-    return total, {"cross_entropy": cross_entropy, **output.losses}
-
-
-def step_seed(seed: int, step: int) -> int:
-    """Seed of torch's generator at a step: dropout depends on the step alone, so a resumed run repeats it."""
-    return (seed * 0x9E3779B97F4A7C15 + step) % 2**63
-
-
 class Fit:
     """One run of `fit`: what the loop shares between its parts."""
 
@@ -87,30 +73,29 @@ class Fit:
     ) -> None:
         self.model, self.settings, self.report = model, settings, report
         self.checkpoint, self.run = checkpoint, run
-        self.device = next(model.parameters()).device
-        self.optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate, fused=True)
+        self.optimizer = ModelOptimizer(model, settings)
+        self.train_step = TrainingStep(model, self.optimizer, settings)
         self.state = TrainingState()
         self.best: Weights = {}
-        self.names = ["total", "cross_entropy", *model.loss_weights]  # type: ignore[misc]
-        # Sums over the steps of the pass under way, and the number of steps.
-        self.sums = torch.zeros(len(self.names) + 1, dtype=torch.float64, device=self.device)
         if checkpoint.exists():
             self.state, self.best, sums = checkpoints.load(checkpoint, run, model, self.optimizer)
-            self.sums.copy_(sums)
+            self.train_step.sums.copy_(sums)
 
     @property
     def finished(self) -> bool:
         """Whether early stopping or the number of epochs has ended the run."""
         return self.state.stale >= self.settings.patience or self.state.epoch >= self.settings.epochs
 
-    def losses(self) -> dict[str, float]:
-        """Mean losses of the pass so far. Waits for the device.
+    def losses(self, sums: Tensor) -> dict[str, float]:
+        """Mean losses of a pass from their sums. Waits for the device.
 
         Raises:
             TrainingDivergedError: when one is not finite.
         """
-        *sums, steps = self.sums.tolist()
-        means = {name: value / max(steps, 1) for name, value in zip(self.names, sums, strict=True)}
+        *totals, steps = sums.tolist()
+        means = {
+            name: value / max(steps, 1) for name, value in zip(self.train_step.names, totals, strict=True)
+        }
         if bad := [name for name, value in means.items() if not math.isfinite(value)]:
             raise self.diverged(f"the loss ({', '.join(bad)}) is")
         return means
@@ -130,24 +115,12 @@ class Fit:
 
     def save(self) -> None:
         """Write the checkpoint, unless the losses are no longer finite."""
-        self.losses()
-        checkpoints.save(
-            self.checkpoint, self.run, self.state, self.model, self.optimizer, self.best, self.sums
-        )
-
-    def train_step(self, group: Group) -> None:
-        """Forward, backward and one step of Adam; the device is not waited for."""
-        torch.manual_seed(step_seed(self.settings.seed, self.state.step))
-        total, parts = total_loss(self.model, self.model(group))
-        self.optimizer.zero_grad(set_to_none=True)
-        total.backward()
-        self.optimizer.step()
-        with torch.no_grad():
-            losses = [total, *(parts[name] for name in self.names[1:]), torch.ones_like(total)]
-            self.sums += torch.stack(losses).double()
-        self.state.step += 1
-        self.state.batch += 1
-        self.state.samples += group.candidate_item.numel()
+        sums = replicas.mean(self.train_step.sums)
+        self.losses(sums)
+        if replicas.rank() == 0:
+            checkpoints.save(
+                self.checkpoint, self.run, self.state, self.model, self.optimizer, self.best, sums
+            )
 
     def run_epoch(self, epoch_pass: Pass, interrupts: Interrupts) -> None:
         """Train on what is left of a pass; save by the clock and when interrupted.
@@ -159,18 +132,29 @@ class Fit:
         began = reported = saved = now = time.monotonic()
         samples_before, first_batch = self.state.samples, self.state.batch
         for group in epoch_pass.groups:
-            self.train_step(group)
+            self.train_step(group, self.state.step + 1)
+            self.state.step += 1
+            self.state.batch += 1
+            self.state.samples += group.candidate_item.numel()
             now = time.monotonic()
             if now - reported >= REPORT_SECONDS or self.state.batch == epoch_pass.batches:
                 self.report(self.progress(epoch_pass, first_batch, samples_before, now - began))
                 reported = now
-            stop = bool(interrupts)  # asked once, so that no wish arrives between saving and stopping
-            if stop or now - saved >= self.settings.checkpoint_seconds:
+            # Asked once, so that no wish arrives between saving and stopping.
+            stop, due = self.agree(bool(interrupts), now - saved >= self.settings.checkpoint_seconds)
+            if stop or due:
                 self.state.seconds += now - saved
                 self.save()
                 saved = now
             self.stop_if(stop)
         self.state.seconds += now - saved
+
+    def agree(self, stop: bool, due: bool) -> tuple[bool, bool]:
+        """Whether any process wants to stop, and whether process 0 wants to save."""
+        if replicas.count() > 1 and self.state.step % AGREE_STEPS:
+            return False, False
+        stop, due = replicas.any_of(stop, due and replicas.rank() == 0)
+        return stop, due
 
     def progress(self, epoch_pass: Pass, first_batch: int, samples_before: int, seconds: float) -> Progress:
         """Where the pass stands. Waits for the device."""
@@ -182,7 +166,7 @@ class Fit:
             batches=epoch_pass.batches,
             samples=self.state.samples - samples_before,
             seconds=seconds,
-            loss=self.losses()["total"],
+            loss=self.losses(self.train_step.sums)["total"],
             best_auc=self.state.best_auc,
         )
 
@@ -196,12 +180,13 @@ class Fit:
         if not math.isfinite(validation.log_loss):
             raise self.diverged("the validation loss is")
         state = self.state
+        losses = self.losses(replicas.mean(self.train_step.sums))
         record: dict[str, Any] = {
             "epoch": state.epoch + 1,
             "step": state.step,
             "samples": state.samples,
             "seconds": state.seconds,
-            **{f"loss_{name}": value for name, value in self.losses().items()},
+            **{f"loss_{name}": value for name, value in losses.items()},
             "validation_auc": validation.auc,
             "validation_log_loss": validation.log_loss,
         }
@@ -212,7 +197,7 @@ class Fit:
         else:
             state.stale += 1
         state.epoch, state.batch = state.epoch + 1, 0
-        self.sums.zero_()
+        self.train_step.sums.zero_()
         self.save()
 
 
@@ -250,8 +235,10 @@ def fit(
     with deferred_interrupts() as interrupts:
         while not this.finished:
             this.run_epoch(start_pass(this.state.epoch, this.state.batch), interrupts)
-            this.losses()
+            this.losses(this.train_step.sums)
+            this.optimizer.flush()
             this.end_epoch(validate(model))
-            this.stop_if(bool(interrupts))
+            this.stop_if(*replicas.any_of(bool(interrupts)))
+    this.optimizer.close()
     model.load_state_dict(this.best)
     return this.state.history

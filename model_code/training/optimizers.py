@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from model_code import replicas
 from model_code.layers.embedding_table import EmbeddingTable
-from model_code.training.row_adam import Exchange, RowAdam
+from model_code.training.row_adam import RowAdam
 from model_code.training.settings import TrainingSettings
 
 LARGE = 10_000  # rows; a pass over a smaller table costs less than finding the rows that a step touches
@@ -15,20 +16,20 @@ LARGE = 10_000  # rows; a pass over a smaller table costs less than finding the 
 class ModelOptimizer:
     """Adam with torch's defaults.
 
-    With ``training.embedding_updates`` "rows", tables of `LARGE` rows and more are updated by `RowAdam`: the same
-    result, in a time that does not grow with the vocabulary. Small tables, and all with "dense", are updated
-    as any other weight.
+    With ``training.embedding_updates`` "rows", tables of `LARGE` rows and more are updated by `RowAdam`: the
+    same result, in a time that does not grow with the vocabulary. Small tables, and all with "dense", are
+    updated as any other weight.
     """
 
-    def __init__(self, model: nn.Module, settings: TrainingSettings, exchange: Exchange | None = None) -> None:
+    def __init__(self, model: nn.Module, settings: TrainingSettings) -> None:
         """Take over the updates of ``model``, until `close`.
 
         Args:
             model: on its device.
             settings: for the learning rate and ``embedding_updates``.
-            exchange: collects the gradients of rows from several processes; None where there is one.
         """
         rows = settings.embedding_updates == "rows"
+        exchange = replicas.mean_rows if replicas.count() > 1 else None
         self.rows = {
             name: RowAdam(module, settings.learning_rate, exchange)
             for name, module in model.named_modules()
@@ -67,7 +68,9 @@ class ModelOptimizer:
         """The state of all updates by name, for a checkpoint."""
         state = self.dense.state_dict()["state"]
         tensors = {
-            f"{self.names[index]}.{key}": value for index, values in state.items() for key, value in values.items()
+            f"{self.names[index]}.{key}": value
+            for index, values in state.items()
+            for key, value in values.items()
         }
         for name, table in self.rows.items():
             tensors |= {f"{name}.moments": table.moments, f"{name}.last": table.last}

@@ -2,8 +2,8 @@ r"""Adam for embedding tables: the result of Adam over the whole table, at the c
 
 Adam moves every row at every step, rows without a gradient too: their moments decay, and the decaying
 momentum goes on moving them. But a row that nobody reads may wait. Let a row have been updated last at step
-s, with moments m and v, and be looked up in step t + 1. The n = t - s steps between, in which its gradient was
-zero, are made up for at once:
+s, with moments m and v, and be looked up in step t + 1. The n = t - s steps between, in which its gradient
+was zero, are made up for at once:
 
 $$m_t = \beta_1^n m_s, \qquad v_t = \beta_2^n v_s, \qquad w_t = w_s - \eta \sum_{j=1}^n
   \frac{\beta_1^j m_s / (1 - \beta_1^{s+j})}{\sqrt{v_s} / q_j + \epsilon}, \qquad
@@ -15,9 +15,9 @@ $T = \sum_j (\beta_1 / \beta_2)^j (1 - \beta_2^{s+j}) / (1 - \beta_1^{s+j})$. Th
 
 $$m_s S^2 / (\sqrt{v_s} S + \epsilon T),$$
 
-which has that value, that derivative, and the right order for large $\epsilon$; the q of the steps that count differ by a
-few percent, so little is left. S and T are differences of tails: $\sum_{j=1}^n a^j f_{s+j} = F_s - a^n F_t$
-with $F_s = \sum_{j \ge 1} a^j f_{s+j}$ from a table.
+which has that value, that derivative, and the right order for large $\epsilon$. As the q of the steps that
+count differ little, little is left. S and T are differences of tails:
+$\sum_{j=1}^n a^j f_{s+j} = F_s - a^n F_t$ with $F_s = \sum_{j \ge 1} a^j f_{s+j}$ from a table.
 
 "Lazy" Adam, `torch.optim.SparseAdam`, leaves these steps out: a row that is looked up rarely then moves up to
 ten times less for each of its gradients than under Adam: another model.
@@ -152,8 +152,8 @@ def distinct(ids: Tensor) -> tuple[Tensor, Tensor]:
     """Each id once, and where each of ``ids`` (...) stands among them.
 
     Returns:
-        ids (n,), ascending; on devices other than the CPU there are as many as went in, the rest being padding.
-        Places, of the shape of ``ids``.
+        The ids (n,), ascending, and places of the shape of ``ids``. On devices other than the CPU n is fixed,
+        the number of ``ids``; what is left of it is padding.
     """
     ordered, order = ids.flatten().sort()
     number = torch.zeros_like(ordered)

@@ -26,7 +26,10 @@ class TrainingSettings:
         unknown_category_rate: the same for categories; new ones are rarer than new items.
         seed: of initial weights, order, negatives and dropout.
         device: "auto" takes a GPU where there is one; else a torch device name.
-        threads: CPU threads; ``None`` leaves torch's own choice.
+        precision: "float32", or "tf32" for faster and coarser matrix products on a GPU that has them.
+        processes: how many share each batch, on this machine; a GPU for each where there are GPUs. The result
+            is that of one process up to rounding. Several machines: see `model_code.training.worker`.
+        threads: CPU threads of each process; ``None`` leaves torch's own choice.
         checkpoint_seconds: most seconds of work that a killed run loses.
     """
 
@@ -41,20 +44,19 @@ class TrainingSettings:
     unknown_category_rate: float = 0.01
     seed: int = 1
     device: str = "auto"
+    precision: Literal["float32", "tf32"] = "float32"
+    processes: int = 1
     threads: int | None = None
     checkpoint_seconds: float = 60.0
 
     def __post_init__(self) -> None:
         require(self.learning_rate > 0, "training.learning_rate", self.learning_rate, "positive")
-        for name in ("batch_size", "epochs", "patience"):
+        for name in ("batch_size", "epochs", "patience", "processes"):
             value = getattr(self, name)
             require(value > 0, f"training.{name}", value, "a positive number")
-        require(
-            self.embedding_updates in ("rows", "dense"),
-            "training.embedding_updates",
-            self.embedding_updates,
-            "rows or dense",
-        )
+        for name, choices in (("embedding_updates", ("rows", "dense")), ("precision", ("float32", "tf32"))):
+            value = getattr(self, name)
+            require(value in choices, f"training.{name}", value, " or ".join(choices))
         for name in ("samples_per_epoch", "validation_groups", "threads"):
             value = getattr(self, name)
             require(value is None or value > 0, f"training.{name}", value, "a positive number or null")

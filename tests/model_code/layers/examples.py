@@ -71,7 +71,10 @@ def neighbour_sets(edges):
     near, similar, itself = edges
     nodes = range(len(itself))
     sets = {
-        name: [[i + o for o, there in zip(reach, near[r, :, i].tolist(), strict=True) if there] for i in nodes]
+        name: [
+            [i + o for o, there in zip(range(*reach), near[r, :, i].tolist(), strict=True) if there]
+            for i in nodes
+        ]
         for r, (name, reach) in enumerate(zip(("in", "out"), offsets(near.shape[-2]), strict=True))
     }
     sets["sim"] = [row.nonzero().flatten().tolist() for row in similar]

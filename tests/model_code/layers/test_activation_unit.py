@@ -35,4 +35,6 @@ def test_gradient_is_that_of_finite_differences(hidden, softmax, dense):
     keys = torch.randn(2, 4, 3, dtype=torch.float64, requires_grad=True)
     packing = packing_of([4, 2], dense)
     parameters = tuple(unit.parameters())
-    assert torch.autograd.gradcheck(lambda q, k, *_: unit(q, packing.pack(k), packing), (queries, keys, *parameters))
+    assert torch.autograd.gradcheck(
+        lambda q, k, *_: unit(q, packing.pack(k), packing), (queries, keys, *parameters)
+    )

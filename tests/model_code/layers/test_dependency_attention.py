@@ -50,7 +50,9 @@ def test_views_in_one_pass_equal_passes_one_by_one(nodes, edges):
     views = add_views(edges, 0.6)
     together = layer(nodes, bar(views, nodes.dtype))
     for v in range(3):
-        torch.testing.assert_close(together[v], layer(nodes, bar(Edges(*(kind[v] for kind in views)), nodes.dtype)))
+        torch.testing.assert_close(
+            together[v], layer(nodes, bar(Edges(*(kind[v] for kind in views)), nodes.dtype))
+        )
 
 
 def test_an_isolated_node_is_zero_with_a_finite_gradient(nodes):
@@ -71,7 +73,9 @@ def test_gradient_is_that_of_finite_differences(nodes, edges):
     layer = randomise(DependencyAttention(8, 2))
     views = add_views(edges, 0.5)
     parameters = tuple(layer.parameters())
-    assert torch.autograd.gradcheck(lambda x, *_: layer(x, bar(views, x.dtype)), (nodes, *parameters), fast_mode=True)
+    assert torch.autograd.gradcheck(
+        lambda x, *_: layer(x, bar(views, x.dtype)), (nodes, *parameters), fast_mode=True
+    )
 
 
 def test_a_history_shorter_than_the_reach(nodes):
@@ -81,6 +85,8 @@ def test_a_history_shorter_than_the_reach(nodes):
     edges = build_edges(short, group, neighbors=5, threshold=0.3)
     refined = layer(short, bar(edges, short.dtype))
     for b, n in enumerate([2, 1]):
-        sets = {name: around[:n] for name, around in neighbour_sets(Edges(*(kind[b] for kind in edges))).items()}
+        sets = {
+            name: around[:n] for name, around in neighbour_sets(Edges(*(kind[b] for kind in edges))).items()
+        }
         close(refined[b, :n], literal.dependency_attention(array(short)[b, :n], sets, *weights(layer)))
     assert torch.autograd.gradcheck(lambda x: layer(x, bar(edges, x.dtype)), short)

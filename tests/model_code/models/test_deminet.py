@@ -22,7 +22,8 @@ def small(**changes):
 def dropped(sets, kept):
     """What a view keeps of a graph, out of what it keeps of the complete one."""
     return {
-        name: [[j for j in around if j in kept[name][i]] for i, around in enumerate(sets[name])] for name in sets
+        name: [[j for j in around if j in kept[name][i]] for i, around in enumerate(sets[name])]
+        for name in sets
     }
 
 
@@ -112,16 +113,11 @@ def test_training_equals_the_equations_with_both_views(changes):
     torch.manual_seed(11)
     complete = Edges(torch.ones(4, 2, 2, 7).bool(), torch.ones(4, 7, 7).bool(), torch.ones(4, 7).bool())
     views = add_views(complete, model.settings.edge_dropout)
-    first, second = (
-        [
-            interests
-            for b, n in enumerate(LENGTHS)
-            for interests in reference_interests(
-                model, group, b, n, [neighbour_sets(Edges(*(kind[v, row] for kind in views))) for row in range(4)]
-            )
-        ]
-        for v in (1, 2)
-    )
+    first, second = ([], [])
+    for view, interests in ((1, first), (2, second)):
+        kept = [neighbour_sets(Edges(*(kind[view, b] for kind in views))) for b in range(len(LENGTHS))]
+        for b, n in enumerate(LENGTHS):
+            interests.extend(reference_interests(model, group, b, n, kept))
     assert set(losses) == set(model.loss_weights) == {"self_supervision"}
     close(losses["self_supervision"], literal.self_supervision(first, second))
     assert losses["self_supervision"] > 0

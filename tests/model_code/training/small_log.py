@@ -16,9 +16,10 @@ from model_code.models.choice import ModelChoice
 from model_code.sequences.build import build
 from model_code.sequences.data import SequenceData
 from model_code.sequences.settings import SequenceSettings
+from model_code.training.job import Job
+from model_code.training.launch import run
 from model_code.training.loop import Progress
 from model_code.training.settings import TrainingSettings
-from model_code.training.train import train
 
 USERS, EVENTS, TASTES, ITEMS_OF_A_TASTE = 150, 12, 5, 12
 SETTINGS = SequenceSettings(max_length=6, negatives_per_positive=3, negative_block=200)
@@ -56,20 +57,18 @@ def train_small(
     **settings,
 ):
     """Train a small model on a small log in one thread."""
-    choice = ModelChoice(name=name, settings=SMALL.get(name, {}))
     training = TrainingSettings(
         **{"batch_size": 64, "epochs": 3, "threads": 1, "device": "cpu", "checkpoint_seconds": 0.0} | settings
     )
-    return train(
-        choice,
-        SequenceData.load(data_folder),
-        training,
-        vocabulary=data_folder,
-        out=out,
-        checkpoint=checkpoint,
+    job = Job(
+        choice=ModelChoice(name=name, settings=SMALL.get(name, {})),
+        training=training,
+        data=str(data_folder),
+        out=str(out),
+        checkpoint=str(checkpoint),
         run="test",
-        report=report,
     )
+    return run(job, report)
 
 
 def digest(path: Path) -> str:

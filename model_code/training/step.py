@@ -1,0 +1,72 @@
+"""One training step: forward, backward and the update, on this process's shard of a batch."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from model_code import replicas
+from model_code.groups import Group, Output
+from model_code.training.optimizers import ModelOptimizer
+from model_code.training.replay import Replay
+from model_code.training.settings import TrainingSettings
+
+
+def total_loss(model: nn.Module, output: Output) -> tuple[Tensor, dict[str, Tensor]]:
+    """Cross-entropy plus the model's weighted extra losses (Eq. 20), and the parts by name.
+
+    Column 0 of the logits is the positive, the others are negatives.
+    """
+    labels = torch.zeros_like(output.logits)
+    labels[:, 0] = 1
+    cross_entropy = F.binary_cross_entropy_with_logits(output.logits, labels)
+    weights: dict[str, float] = model.loss_weights  # type: ignore[assignment]
+    total = cross_entropy
+    for name, value in output.losses.items():
+        total = total + weights[name] * value
+    return total, {"cross_entropy": cross_entropy, **output.losses}
+
+
+def step_seed(seed: int, step: int) -> int:
+    """Seed of torch's generator at a step: dropout depends on the step alone, so a resumed run repeats it."""
+    return (seed * 0x9E3779B97F4A7C15 + step) % 2**63
+
+
+class TrainingStep:
+    """A step of Adam on a batch; the device is not waited for.
+
+    Attributes:
+        names: of the losses: the total, the cross-entropy and the model's own.
+        sums: of these losses over the steps taken, and last the number of steps; (losses + 1,) float64.
+    """
+
+    def __init__(self, model: nn.Module, optimizer: ModelOptimizer, settings: TrainingSettings) -> None:
+        self.model, self.optimizer, self.seed = model, optimizer, settings.seed
+        device = next(model.parameters()).device
+        self.names = ["total", "cross_entropy", *model.loss_weights]  # type: ignore[misc]
+        self.sums = torch.zeros(len(self.names) + 1, dtype=torch.float64, device=device)
+        self.forward = model
+        if replicas.count() > 1:
+            self.forward = DistributedDataParallel(model, broadcast_buffers=False)
+        alone = replicas.count() == 1 and device.type == "cuda"
+        self.compute = Replay(self._compute) if alone else self._compute
+
+    def __call__(self, group: Group, step: int) -> None:
+        """Take step ``step``, counted from 1; ``group`` is the whole batch."""
+        torch.manual_seed(step_seed(self.seed, step))
+        self.optimizer.begin(step)
+        self.compute(group)
+
+    def _compute(self, group: Group) -> None:
+        shard = replicas.shard(len(group.length))
+        part = Group(*(field[shard.start : shard.end] for field in group))
+        with replicas.sharing(shard):
+            total, parts = total_loss(self.model, self.forward(part))
+            (total * shard.weight).backward()
+        self.optimizer.step()
+        with torch.no_grad():
+            losses = [total, *(parts[name] for name in self.names[1:])]
+            self.sums[:-1] += torch.stack(losses).double() * shard.weight
+            self.sums[-1] += 1
