@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -10,15 +12,12 @@ from model_code.layers.embedding_table import EmbeddingTable
 from model_code.training.row_adam import RowAdam
 from model_code.training.settings import TrainingSettings
 
-LARGE = 10_000  # rows; a pass over a smaller table costs less than finding the rows that a step touches
-
 
 class ModelOptimizer:
     """Adam with torch's defaults.
 
-    With ``training.embedding_updates`` "rows", tables of `LARGE` rows and more are updated by `RowAdam`: the
-    same result, in a time that does not grow with the vocabulary. Small tables, and all with "dense", are
-    updated as any other weight.
+    Embedding tables of ``training.row_updates_from`` rows and more are updated by `RowAdam`: the same result,
+    in a time that does not grow with the vocabulary.
     """
 
     def __init__(self, model: nn.Module, settings: TrainingSettings) -> None:
@@ -26,14 +25,14 @@ class ModelOptimizer:
 
         Args:
             model: on its device.
-            settings: for the learning rate and ``embedding_updates``.
+            settings: for the learning rate and ``row_updates_from``.
         """
-        rows = settings.embedding_updates == "rows"
+        large = settings.row_updates_from or math.inf
         exchange = replicas.mean_rows if replicas.count() > 1 else None
         self.rows = {
             name: RowAdam(module, settings.learning_rate, exchange)
             for name, module in model.named_modules()
-            if rows and isinstance(module, EmbeddingTable) and module.num_embeddings >= LARGE
+            if isinstance(module, EmbeddingTable) and module.num_embeddings >= large
         }
         dense = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
         self.names = list(dense)

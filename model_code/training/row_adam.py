@@ -127,7 +127,8 @@ class RowAdam:
         last, now = self.last.index_select(0, rows)[:, None], self.clock[0]
         missed = now - last
         value, slope = (
-            tail[last.clamp(max=SETTLED).long()] - decay**missed * tail[now.clamp(max=SETTLED).long()]
+            tail.take(last.clamp(max=SETTLED).long())
+            - decay**missed * tail.take(now.clamp(max=SETTLED).long())
             for tail, decay in zip(self.tails, DECAYS, strict=True)
         )
         denominator = moments[:, 1].sqrt() * value + EPSILON * slope + TINY

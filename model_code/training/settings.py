@@ -14,8 +14,10 @@ class TrainingSettings:
     Attributes:
         learning_rate: Adam's (the paper's 1e-3).
         batch_size: samples a step, positives and negatives together; rounded to whole groups.
-        embedding_updates: "rows" lets a step read and update only the rows of large embedding tables that
-            it looks up; "dense" passes over whole tables. Both are Adam, to the same weights up to rounding.
+        row_updates_from: of embedding tables with this many rows and more, a step updates only the rows that
+            it looks up (`model_code.training.row_adam`); a pass over a smaller table costs less than finding
+            them. ``None`` updates all tables as a whole. All of it is Adam, to the same weights up to
+            rounding.
         epochs: most passes over the fit part.
         samples_per_epoch: positives a pass, for logs too large to wait for a whole one; ``None`` takes all.
             Each epoch then takes a fresh seeded subset.
@@ -35,7 +37,7 @@ class TrainingSettings:
 
     learning_rate: float = 1e-3
     batch_size: int = 256
-    embedding_updates: Literal["rows", "dense"] = "rows"
+    row_updates_from: int | None = 10_000
     epochs: int = 10
     samples_per_epoch: int | None = None
     patience: int = 2
@@ -54,10 +56,9 @@ class TrainingSettings:
         for name in ("batch_size", "epochs", "patience", "processes"):
             value = getattr(self, name)
             require(value > 0, f"training.{name}", value, "a positive number")
-        for name, choices in (("embedding_updates", ("rows", "dense")), ("precision", ("float32", "tf32"))):
-            value = getattr(self, name)
-            require(value in choices, f"training.{name}", value, " or ".join(choices))
-        for name in ("samples_per_epoch", "validation_groups", "threads"):
+        known = self.precision in ("float32", "tf32")
+        require(known, "training.precision", self.precision, "float32 or tf32")
+        for name in ("samples_per_epoch", "validation_groups", "threads", "row_updates_from"):
             value = getattr(self, name)
             require(value is None or value > 0, f"training.{name}", value, "a positive number or null")
         require(0 <= self.seed < 2**63, "training.seed", self.seed, "a number from 0 to 2**63 - 1")

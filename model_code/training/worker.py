@@ -2,9 +2,9 @@
 
     torchrun --nproc-per-node 8 -m model_code.training.worker job.json
 
-On several machines, run the same command on each, with torchrun's own options ``--nnodes``, ``--node-rank`` and
-``--rdzv-endpoint``; the paths in the job must lead to the same files on all of them. Process 0 prints its
-progress, a JSON object a line.
+On several machines, run the same command on each, with torchrun's own options ``--nnodes``, ``--node-rank``
+and ``--rdzv-endpoint``; the paths in the job must lead to the same files on all of them. Process 0 prints
+its progress, a JSON object a line.
 """
 
 from __future__ import annotations

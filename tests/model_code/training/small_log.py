@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -82,4 +83,5 @@ def _tell(progress: Progress) -> None:
 
 
 if __name__ == "__main__":
-    train_small(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), report=_tell)
+    data, bundle, saved = map(Path, sys.argv[1:4])
+    train_small(data, bundle, saved, report=_tell, **json.loads(sys.argv[4]))

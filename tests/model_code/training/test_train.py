@@ -38,6 +38,7 @@ def start(data_folder, folder):
         str(data_folder),
         str(folder / "bundle"),
         str(folder / "checkpoint"),
+        "{}",
     ]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     process = subprocess.Popen(
