@@ -29,6 +29,13 @@ SCHEMA = pa.schema(
     ]
 )
 
+# Dictionaries of columns in which hardly a value comes twice would take most of the time of writing.
+ENCODING = {
+    "compression": "zstd",
+    "use_dictionary": ["user", "label", "history_length"],
+    "column_encoding": {"sample_id": "DELTA_BINARY_PACKED", "group": "DELTA_BINARY_PACKED"},
+}
+
 
 class ScoresError(Exception):
     """A table of scores that is not what it should be; the message names the file and the remedy."""
@@ -86,7 +93,7 @@ class Scores:
 def write_scores(path: Path, batches: Iterable[pa.RecordBatch]) -> int:
     """Write ``batches`` of `SCHEMA` to a Parquet file and return the number of samples."""
     samples = 0
-    with replacing(path) as temporary, pq.ParquetWriter(temporary, SCHEMA, compression="zstd") as writer:
+    with replacing(path) as temporary, pq.ParquetWriter(temporary, SCHEMA, **ENCODING) as writer:
         for batch in batches:
             writer.write_batch(batch)
             samples += batch.num_rows

@@ -41,6 +41,13 @@ def test_every_column_is_read_back_as_it_was_written(tmp_path):
             np.testing.assert_array_equal(column, columns[field.name])
 
 
+def test_columns_of_many_values_are_written_without_a_dictionary(tmp_path):
+    path = write_columns(tmp_path / "scores.parquet", score_columns(1.0))
+    columns = pq.ParquetFile(path).metadata.row_group(0).to_dict()["columns"]
+    dictionary = {column["path_in_schema"] for column in columns if column["has_dictionary_page"]}
+    assert dictionary == {"user", "label", "history_length"}
+
+
 def test_the_fingerprint_is_the_digest_of_whole_columns(tmp_path):
     columns = score_columns(1.0)
     whole = b"".join(columns[name].tobytes() for name in ("sample_id", "user", "label"))
