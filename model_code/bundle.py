@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict
+from functools import cached_property
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from model_code.files import Folder, read_json, replacing, write_json
-from model_code.groups import PADDING, Group, LogShape, VocabularySizes
+from model_code.groups import PADDING, UNKNOWN, Group, LogShape, VocabularySizes
 from model_code.models.table import build, entry
-from model_code.sequences.vocabulary import CATEGORIES, ITEMS, USERS, Vocabulary
+from model_code.sequences.vocabulary import CATEGORIES, FIRST_ID, ITEMS, USERS, Vocabulary
 from model_code.settings import parse
 
 FORMAT = 1
@@ -150,6 +153,25 @@ class Bundle(Folder):
         return Ranker(self, device)
 
 
+class Lookup:
+    """Vocabulary ids by ids as logged, hashed once; `Vocabulary`, for whole logs, hashes at each call."""
+
+    def __init__(
+        self, known: pa.ChunkedArray, encode: Callable[[Collection[Any]], NDArray[np.int32]]
+    ) -> None:
+        """Hash the ids of ``known``; ``encode`` is the vocabulary's own method for them."""
+        self._type, self._encode = known.type, encode
+        self._code = dict(zip(known.to_pylist(), count(FIRST_ID), strict=False))
+
+    def __call__(self, ids: Collection[Any]) -> NDArray[np.int32]:
+        """Return what ``encode`` does, (n,), and raise what it raises."""
+        try:
+            logged = pa.array(ids, type=self._type).to_pylist()
+        except (pa.ArrowException, OverflowError):
+            return self._encode(ids)
+        return np.array([self._code.get(id_, UNKNOWN) for id_ in logged], dtype=np.int32)
+
+
 class Ranker:
     """Scores candidates for a history, both given by the ids of the log."""
 
@@ -159,6 +181,11 @@ class Ranker:
         self.max_length: int = bundle.manifest["max_length"]
         self.vocabulary = Vocabulary.load(bundle.path / VOCABULARY)
         self._category = self.vocabulary.item_category
+        self._items = Lookup(self.vocabulary.items["item_id"], self.vocabulary.encode_items)
+
+    @cached_property
+    def _users(self) -> Lookup:
+        return Lookup(self.vocabulary.users["user_id"], self.vocabulary.encode_users)
 
     @torch.inference_mode()
     def rank(
@@ -180,18 +207,19 @@ class Ranker:
         events = self._encode(history[-self.max_length :])
         padding = torch.full((self.max_length - events.shape[1],), PADDING, device=self.device)
         targets = self._encode(candidates)
+        user_id = UNKNOWN if user is None else int(self._users([user])[0])
         group = Group(
             history_item=torch.cat([events[0], padding])[None],
             history_category=torch.cat([events[1], padding])[None],
             length=torch.tensor([events.shape[1]], device=self.device),
             candidate_item=targets[0][None],
             candidate_category=targets[1][None],
-            user=torch.from_numpy(self.vocabulary.encode_users([user])).long().to(self.device),
+            user=torch.tensor([user_id], device=self.device),
         )
         scores: NDArray[np.float32] = torch.sigmoid(self.model(group).logits[0]).float().cpu().numpy()
         return scores
 
     def _encode(self, items: Sequence[Any]) -> Tensor:
         """(2, n): item ids and category ids."""
-        ids = self.vocabulary.encode_items(items)
+        ids = self._items(items)
         return torch.from_numpy(np.stack([ids, self._category[ids]])).long().to(self.device)

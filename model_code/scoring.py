@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from model_code.evaluation.scores import SCHEMA, write_scores
-from model_code.groups import UNKNOWN
-from model_code.sequences.batches import ResidentLog, scoring_batches, scoring_rows
+from model_code.groups import PADDING, UNKNOWN
+from model_code.sequences.batches import ResidentLog, scoring_batches
 from model_code.sequences.data import SequenceData
 from model_code.sequences.vocabulary import FIRST_ID, Vocabulary
 
@@ -32,7 +32,7 @@ def predict(
         part: "validation" or "test".
         limit: score a seeded subset of that many groups.
     """
-    groups = len(scoring_rows(data.parts[part], limit, data.settings.seed))
+    groups = len(data.parts[part]) if limit is None else min(limit, len(data.parts[part]))
     # Filled in place: small results kept between large temporaries would fragment the heap to gigabytes.
     logits = torch.empty(groups, 1 + data.settings.negatives_per_positive, device=resident.item.device)
     training, start = model.training, 0
@@ -78,7 +78,7 @@ def _describe(data: SequenceData, part: str, logits: NDArray[np.float32], start:
     length = samples.history_end[rows] - samples.history_start[rows]
     slots = np.arange(length.max())
     history = data.item[np.minimum(samples.history_start[rows, None] + slots, len(data.item) - 1)]
-    seen = (item[:, :, None] == history[:, None, :]) & (slots < length[:, None])[:, None, :]
+    history[slots >= length[:, None]] = PADDING  # which is no candidate
     group = np.arange(start, start + len(shown), dtype=np.int64)[:, None]
     width = shown.shape[1]
     columns = {
@@ -91,7 +91,7 @@ def _describe(data: SequenceData, part: str, logits: NDArray[np.float32], start:
         "item_known": item < data.sizes.items,
         "user_known": data.user[samples.user[rows, None]] != UNKNOWN,
         "history_length": length[:, None].astype(np.int32),
-        "repeat": seen.any(axis=2),
+        "repeat": (item[:, :, None] == history[:, None, :]).any(axis=2),
     }
     arrays = [pa.array(np.broadcast_to(columns[name], shown.shape).ravel()) for name in SCHEMA.names]
     return pa.RecordBatch.from_arrays(arrays, schema=SCHEMA)

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from model_code.evaluation.curves import RocCurve, ScoreHistogram, roc_curve, score_histogram
-from model_code.evaluation.metrics import CalibrationCurve, Metrics, calibration_curve, measure
+from model_code.evaluation.metrics import CalibrationCurve, Metrics, calibration_curve, measure, user_codes
 from model_code.evaluation.scores import read_scores
 from model_code.evaluation.significance import Estimate, Replicates, bootstrap, estimate
 from model_code.evaluation.slices import Slice, slices
@@ -82,7 +82,7 @@ def evaluate(scores_path: Path, settings: EvaluationSettings) -> Evaluation:
         MetricError: the samples are of one class, or a score is no probability.
     """
     scores = read_scores(scores_path)
-    label, score, user = scores.label, scores.score, scores.user
+    label, score, user = scores.label, scores.score, user_codes(scores.user)
     metrics = measure(label, score, user, settings.calibration_bins)
     replicates = bootstrap(label, score, user, settings.bootstrap_replicates, settings.seed)
     return Evaluation(

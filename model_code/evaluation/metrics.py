@@ -7,12 +7,15 @@ All functions take flat arrays of one length: ``label`` (n,) of 0 and 1, ``score
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from model_code.evaluation.keys import majors, pack, ranks
+
 Array = NDArray[Any]
+SIDES: tuple[Literal["left"], Literal["right"]] = ("left", "right")  # ties count once in two: one half each
 
 
 class MetricError(Exception):
@@ -77,20 +80,25 @@ def auc(label: Array, score: Array) -> float:
         MetricError: samples of one class, or a score that is not finite.
     """
     negatives, positives = sorted_classes(label, score)
-    wins = np.searchsorted(negatives, positives, side="left").sum()
-    wins_and_ties = np.searchsorted(negatives, positives, side="right").sum()
-    return (int(wins) + int(wins_and_ties)) / (2 * len(positives) * len(negatives))
+    doubled_wins = sum(int(np.searchsorted(negatives, positives, side).sum()) for side in SIDES)
+    return doubled_wins / (2 * len(positives) * len(negatives))
 
 
 def sorted_classes(label: Array, score: Array) -> tuple[Array, Array]:
     """The scores of the negatives and of the positives, each in ascending order."""
     check_samples(label, score)
-    positive = label == 1
-    negatives, positives = np.sort(score[~positive]), np.sort(score[positive])
+    negatives, positives = _sorted_classes(label, score)
     if len(negatives) == 0 or len(positives) == 0:
         raise MetricError(
             f"AUC needs both classes: {len(positives):,} of {len(label):,} samples are positive"
         )
+    return negatives, positives
+
+
+def _sorted_classes(label: Array, values: Array) -> tuple[Array, Array]:
+    negatives, positives = values[label != 1], values[label == 1]
+    negatives.sort()
+    positives.sort()
     return negatives, positives
 
 
@@ -111,9 +119,11 @@ def sample_losses(label: Array, score: Array) -> Array:
     if score.min() < 0 or score.max() > 1:
         raise MetricError(f"scores from {score.min()} to {score.max()} are no probabilities")
     epsilon = np.finfo(score.dtype).eps
-    clicked = np.clip(score, epsilon, 1 - epsilon).astype(np.float64)
-    losses: Array = -np.log(np.where(label == 1, clicked, 1 - clicked))
-    return losses
+    # In place from here on: each temporary would be as large as all columns together.
+    losses: Array = np.clip(score, epsilon, 1 - epsilon).astype(np.float64)
+    np.subtract(1, losses, out=losses, where=label != 1)
+    np.log(losses, out=losses)
+    return np.negative(losses, out=losses)
 
 
 def entropy(base_rate: float) -> float:
@@ -156,11 +166,18 @@ class GroupedAuc:
 
 def gauc(label: Array, score: Array, user: Array) -> GroupedAuc:
     """Mean AUC over the users that have both classes, weighted by their samples."""
-    by_user = user_aucs(label, score, np.unique(user, return_inverse=True)[1])
+    by_user = user_aucs(label, score, user_codes(user))
     scored = ~np.isnan(by_user.auc)
     value = np.average(by_user.auc[scored], weights=by_user.samples[scored]) if scored.any() else None
     left_out = len(scored) - int(np.count_nonzero(scored))
     return GroupedAuc(None if value is None else float(value), len(scored), left_out)
+
+
+def user_codes(user: Array) -> Array:
+    """(n,) int32: the users numbered 0, 1, ... in their order; fast where a user's samples are neighbours."""
+    first = np.flatnonzero(np.concatenate([[True], user[1:] != user[:-1]])[: len(user)])
+    codes = np.unique(user[first], return_inverse=True)[1].astype(np.int32)
+    return np.repeat(codes, np.diff(first, append=len(user)))
 
 
 @dataclass(frozen=True)
@@ -172,20 +189,17 @@ class UserAucs:
 
 
 def user_aucs(label: Array, score: Array, user: Array) -> UserAucs:
-    """AUC of each user from ranks (Mann-Whitney); ``user`` holds codes 0, 1, ... without gaps."""
+    """AUC of each user, its pairs counted in integers; ``user`` holds codes 0, 1, ... without gaps."""
     check_samples(label, score)
-    order = np.lexsort((score, user))
-    score, user, positive = score[order], user[order], label[order] == 1
     samples = np.bincount(user)
-    first_of_user = np.cumsum(samples) - samples
-    starts = np.flatnonzero(np.concatenate([[True], (np.diff(score) != 0) | (np.diff(user) != 0)]))
-    sizes = np.diff(starts, append=len(score))
-    # Twice the mean rank, from 1, of equal scores: whole numbers, so sums are exact.
-    double_rank = np.repeat(2 * (starts - first_of_user[user[starts]]) + sizes + 1, sizes)
-    positives = np.bincount(user[positive], minlength=len(samples))
-    rank_sum = np.bincount(user[positive], weights=double_rank[positive], minlength=len(samples)) / 2
-    pairs = positives * (samples - positives)
-    wins = rank_sum - positives * (positives + 1) / 2
+    negatives, positives = _sorted_classes(label, pack(user, ranks(score)))
+    owner = majors(positives)
+    of_user = np.bincount(owner, minlength=len(samples))
+    first_negative = np.cumsum(samples - of_user) - (samples - of_user)
+    doubled_wins = sum(np.searchsorted(negatives, positives, side) for side in SIDES)
+    doubled_wins -= 2 * first_negative[owner]
+    wins = np.bincount(owner, weights=doubled_wins, minlength=len(samples)) / 2
+    pairs = of_user * (samples - of_user)
     auc_ = np.divide(wins, pairs, out=np.full(len(samples), np.nan), where=pairs > 0)
     return UserAucs(auc=auc_, samples=samples)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -29,37 +29,71 @@ SCHEMA = pa.schema(
     ]
 )
 
+# Dictionaries of columns in which hardly a value comes twice would take most of the time of writing.
+ENCODING = {
+    "compression": "zstd",
+    "use_dictionary": ["user", "label", "history_length"],
+    "column_encoding": {"sample_id": "DELTA_BINARY_PACKED", "group": "DELTA_BINARY_PACKED"},
+}
+
 
 class ScoresError(Exception):
     """A table of scores that is not what it should be; the message names the file and the remedy."""
 
 
+class Column:
+    """A column of `Scores`: an (n,) array, read from the file at each access."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, scores: Scores, owner: type) -> Array:
+        return scores.read(self._name)
+
+
 @dataclass(frozen=True)
 class Scores:
-    """Scored samples in ascending order of ``sample_id``: (n,) arrays, named as in `SCHEMA`."""
+    """Scored samples in ascending order of ``sample_id``, with columns named as in `SCHEMA`.
 
-    sample_id: Array
-    user: Array
-    label: Array
-    score: Array
-    logit: Array
-    item_known: Array
-    user_known: Array
-    history_length: Array
-    repeat: Array
+    No column is kept: together they would take several times the memory that measuring any of them does.
+    """
+
+    path: Path
+    order: Array | None = None  # (n,) rows of the file in order of ``sample_id``; None if they lie so
+
+    sample_id = Column()
+    user = Column()
+    label = Column()
+    score = Column()
+    logit = Column()
+    item_known = Column()
+    user_known = Column()
+    history_length = Column()
+    repeat = Column()
+
+    def read(self, name: str) -> Array:
+        """Read a column in batches, so that it lies in memory once."""
+        with pq.ParquetFile(self.path) as file:
+            column = np.empty(file.metadata.num_rows, SCHEMA.field(name).type.to_pandas_dtype())
+            start = 0
+            for batch in file.iter_batches(columns=[name]):
+                end = start + batch.num_rows
+                column[start:end] = batch.column(0).to_numpy(zero_copy_only=False)
+                start = end
+        return column if self.order is None else column[self.order]
 
     def fingerprint(self) -> str:
         """Digest of which samples these are, with their users and labels, whatever the scores."""
         digest = hashlib.sha256()
-        for column in (self.sample_id, self.user, self.label):
-            digest.update(column.tobytes())
+        for name in ("sample_id", "user", "label"):
+            digest.update(self.read(name).data)
         return digest.hexdigest()
 
 
 def write_scores(path: Path, batches: Iterable[pa.RecordBatch]) -> int:
     """Write ``batches`` of `SCHEMA` to a Parquet file and return the number of samples."""
     samples = 0
-    with replacing(path) as temporary, pq.ParquetWriter(temporary, SCHEMA, compression="zstd") as writer:
+    with replacing(path) as temporary, pq.ParquetWriter(temporary, SCHEMA, **ENCODING) as writer:
         for batch in batches:
             writer.write_batch(batch)
             samples += batch.num_rows
@@ -67,7 +101,7 @@ def write_scores(path: Path, batches: Iterable[pa.RecordBatch]) -> int:
 
 
 def read_scores(path: Path) -> Scores:
-    """Read a table of scores.
+    """Open a table of scores.
 
     Raises:
         ScoresError: other columns than `SCHEMA` has, no samples, missing values or a sample twice.
@@ -77,22 +111,17 @@ def read_scores(path: Path) -> Scores:
         raise ScoresError(
             f"{path} has the columns {_columns(schema)}, should have {_columns(SCHEMA)}; score anew"
         )
-    table = pq.read_table(path, columns=[field.name for field in fields(Scores)])
-    if table.num_rows == 0:
+    ids = Scores(path).sample_id
+    if len(ids) == 0:
         raise ScoresError(f"{path} holds no samples; was the scored part of the log empty?")
-    columns = {name: table[name].to_numpy() for name in table.column_names}
-    ids = columns["sample_id"]
-    if not (np.diff(ids) > 0).all():
-        order = np.argsort(ids)
-        columns = {name: column[order] for name, column in columns.items()}
-        _refuse_repeated(path, columns["sample_id"])
-    return Scores(**columns)
-
-
-def _refuse_repeated(path: Path, ids: Array) -> None:
-    repeated = ids[1:][np.diff(ids) == 0]
+    if (ids[1:] > ids[:-1]).all():
+        return Scores(path)
+    order = np.argsort(ids)
+    ids = ids[order]
+    repeated = ids[1:][ids[1:] == ids[:-1]]
     if len(repeated):
         raise ScoresError(f"{path}: sample {repeated[0]} is there more than once; score anew")
+    return Scores(path, order)
 
 
 def _columns(schema: pa.Schema) -> str:

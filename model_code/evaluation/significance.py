@@ -15,7 +15,18 @@ from statistics import NormalDist
 
 import numpy as np
 
-from model_code.evaluation.metrics import Array, MetricError, sample_losses, sorted_classes, user_aucs
+from model_code.evaluation.keys import majors, minors, pack, ranks
+from model_code.evaluation.metrics import (
+    SIDES,
+    Array,
+    MetricError,
+    sample_losses,
+    sorted_classes,
+    user_aucs,
+    user_codes,
+)
+
+BLOCK = 1 << 17  # samples weighed at once: what is computed of them stays in the processor's cache
 
 
 @dataclass(frozen=True)
@@ -59,14 +70,14 @@ def bootstrap(label: Array, score: Array, user: Array, replicates: int, seed: in
     Raises:
         MetricError: fewer than two users, or a draw that holds one class only.
     """
-    codes = np.unique(user, return_inverse=True)[1]
+    codes = user_codes(user)
     users = int(codes.max()) + 1
     if users < 2:
         raise MetricError("a bootstrap over users needs two of them or more")
-    ranking = Ranking(label, score, codes)
     grouped = user_aucs(label, score, codes)
     samples = grouped.samples.astype(np.float64)
     losses = np.bincount(codes, weights=sample_losses(label, score))
+    ranking = Ranking(label, score, codes)
     grouped_samples = np.where(np.isnan(grouped.auc), 0, samples)
     grouped_wins = np.nan_to_num(grouped.auc) * samples
 
@@ -80,10 +91,10 @@ def bootstrap(label: Array, score: Array, user: Array, replicates: int, seed: in
 
 
 def _draws(users: int, replicates: int, seed: int) -> Iterator[Array]:
-    """How often each user was drawn, (users,) int32, for each replicate."""
+    """How often each user was drawn, (users,), for each replicate."""
     generator = np.random.default_rng(seed)
     for _ in range(replicates):
-        yield np.bincount(generator.integers(users, size=users), minlength=users).astype(np.int32)
+        yield np.bincount(generator.integers(users, size=users), minlength=users)
 
 
 def _mean(weight: Array, total: Array, samples: Array) -> float:
@@ -99,25 +110,30 @@ class Ranking:
 
     def __init__(self, label: Array, score: Array, user: Array) -> None:
         """Rank once; ``user`` holds codes 0, 1, ..."""
-        negatives, positives = sorted_classes(label, score)
-        order = [np.flatnonzero(label == class_) for class_ in (0, 1)]
-        self._negative_user, self._positive_user = (user[rows[np.argsort(score[rows])]] for rows in order)
-        self._below = np.searchsorted(negatives, positives, side="left")
-        self._not_above = np.searchsorted(negatives, positives, side="right")
-        # Written anew by each call: fresh arrays of this size would cost more than the arithmetic.
-        self._drawn = np.empty(len(negatives), dtype=np.int32)
-        self._drawn_up_to = np.zeros(len(negatives) + 1, dtype=np.int64)
+        negatives, positives = sorted_classes(label, pack(ranks(score), user))
+        self._negative_user, self._positive_user = minors(negatives), minors(positives)
+        # For each positive, how many negatives score below it, and how many no more than it.
+        ranked = majors(negatives), majors(positives)
+        self._beaten = [np.searchsorted(*ranked, side) for side in SIDES]
 
     def auc(self, weight: Array) -> float:
-        """AUC, each sample counted as often as its user's ``weight``, (users,) int32, says."""
-        np.take(weight, self._negative_user, out=self._drawn, mode="clip")  # the default mode copies
-        np.cumsum(self._drawn, out=self._drawn_up_to[1:])
-        positives = weight[self._positive_user].astype(np.int64)
-        pairs = int(positives.sum()) * int(self._drawn_up_to[-1])
+        """AUC, each sample counted as often as its user's ``weight``, (users,) whole numbers, says."""
+        # Weights are looked up at random: as bytes, those of millions of users fit the cache.
+        weight = weight.astype(np.min_scalar_type(weight.max()))
+        positives = weight[self._positive_user]
+        doubled_wins = drawn = 0
+        for start in range(0, len(self._negative_user), BLOCK):
+            end = start + BLOCK
+            drawn_each = np.take(weight, self._negative_user[start:end], mode="clip")  # no check of bounds
+            up_to = drawn + np.cumsum(drawn_each, dtype=np.int64)
+            for beaten in self._beaten:
+                first, last = np.searchsorted(beaten, (start, end), side="right")
+                doubled_wins += int(positives[first:last] @ up_to[beaten[first:last] - start - 1])
+            drawn = int(up_to[-1])
+        pairs = int(positives.sum(dtype=np.int64)) * drawn
         if pairs == 0:
             raise MetricError("a draw of users holds one class only: too few users for an interval")
-        doubled_wins = positives @ (self._drawn_up_to[self._below] + self._drawn_up_to[self._not_above])
-        return int(doubled_wins) / (2 * pairs)
+        return doubled_wins / (2 * pairs)
 
 
 def estimate(value: float, replicates: tuple[float, ...], confidence: float) -> Estimate:

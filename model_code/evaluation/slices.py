@@ -27,26 +27,33 @@ class Slice:
 
 def slices(scores: Scores) -> tuple[Slice, ...]:
     """Metrics by item, user, history length and repetition; each dimension splits all samples."""
-    return tuple(_measure(dimension, name, chosen, scores) for dimension, name, chosen in _masks(scores))
+    label, score = scores.label, scores.score
+    return tuple(
+        _measure(dimension, name, label[chosen], score[chosen]) for dimension, name, chosen in _masks(scores)
+    )
 
 
 def _masks(scores: Scores) -> Iterator[tuple[str, str, Array]]:
-    yield "Item", "known in the fit part", scores.item_known
-    yield "Item", "unknown", ~scores.item_known
-    yield "User", "known in the fit part", scores.user_known
-    yield "User", "new", ~scores.user_known
+    """Dimension, name and (n,) samples of each slice."""
+    known = scores.item_known
+    yield "Item", "known in the fit part", known
+    yield "Item", "unknown", ~known
+    known = scores.user_known
+    yield "User", "known in the fit part", known
+    yield "User", "new", ~known
+    length = scores.history_length
     for shortest, longest in HISTORY_LENGTHS:
-        chosen = scores.history_length >= shortest
+        chosen = length >= shortest
         if longest is None:
             yield "History length", f"{shortest} or more", chosen
         else:
-            yield "History length", f"{shortest} to {longest}", chosen & (scores.history_length <= longest)
-    yield "Candidate", "repeats a history item", scores.repeat
-    yield "Candidate", "new to the history", ~scores.repeat
+            yield "History length", f"{shortest} to {longest}", chosen & (length <= longest)
+    repeat = scores.repeat
+    yield "Candidate", "repeats a history item", repeat
+    yield "Candidate", "new to the history", ~repeat
 
 
-def _measure(dimension: str, name: str, chosen: Array, scores: Scores) -> Slice:
-    label, score = scores.label[chosen], scores.score[chosen]
+def _measure(dimension: str, name: str, label: Array, score: Array) -> Slice:
     positives = int(np.count_nonzero(label))
     both = 0 < positives < len(label)
     return Slice(

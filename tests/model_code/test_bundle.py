@@ -1,18 +1,22 @@
 """Bundles: what is written comes back, and what was changed is refused."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 
-from model_code.bundle import Bundle, BundleError, extend_bundle, write_bundle
+from model_code.bundle import Bundle, BundleError, Lookup, extend_bundle, write_bundle
 from model_code.groups import Group, LogShape, VocabularySizes
 from model_code.models.table import MODELS, build
+from model_code.sequences.vocabulary import Vocabulary
 
 ROOT = Path(__file__).resolve().parents[2]
 ITEMS = [f"item {number}" for number in range(8)]
@@ -21,9 +25,6 @@ SHAPE = LogShape(VocabularySizes(10, 4, 3), 5, torch.arange(10))
 
 @pytest.fixture
 def vocabulary(tmp_path):
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     folder = tmp_path / "prepared"
     folder.mkdir()
     ids = pa.array(range(2, 10), pa.int32())
@@ -80,6 +81,41 @@ def test_ranks_logged_ids_as_the_model_ranks_their_codes(vocabulary, tmp_path):
     np.testing.assert_allclose(bundle.ranker().rank(history, candidates), expected, atol=1e-7)
     with pytest.raises(ValueError, match="at least one event"):
         bundle.ranker().rank([], candidates)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_thousand_candidates_in_one_call_score_as_one_at_a_time(name, vocabulary, tmp_path):
+    ranker = make(name, vocabulary, tmp_path / "bundle")[1].ranker()
+    candidates = [*ITEMS, "never seen", None] * 100
+    alone = {item: ranker.rank(ITEMS[:3], [item], user="u")[0] for item in set(candidates)}
+    together = ranker.rank(ITEMS[:3], candidates, user="u")
+    np.testing.assert_allclose(together, [alone[item] for item in candidates], atol=1e-6)
+
+
+IDS_ASKED_FOR = [[3, 9, None, 5], np.array([5, 3]), [2**70, 5], [5.0], ["5"], [b"5"], [True]]
+
+
+@pytest.mark.parametrize("known", [pa.array([5, 3, -1]), pa.array(["5", "3", "x"])], ids=["numbers", "texts"])
+@pytest.mark.parametrize("ids", IDS_ASKED_FOR, ids=str)
+def test_a_lookup_finds_and_refuses_what_the_vocabulary_does(known, ids):
+    vocabulary = Vocabulary(items=pa.table({"item_id": known}), categories=None, users=None)
+    lookup = Lookup(vocabulary.items["item_id"], vocabulary.encode_items)
+    try:
+        expected = vocabulary.encode_items(ids)
+    except TypeError as error:
+        with pytest.raises(TypeError, match=re.escape(str(error))):
+            lookup(ids)
+    else:
+        np.testing.assert_array_equal(lookup(ids), expected)
+        assert lookup(ids).dtype == expected.dtype
+
+
+def test_ranking_does_not_go_through_the_whole_vocabulary(vocabulary, tmp_path, monkeypatch):
+    ranker = make("din", vocabulary, tmp_path / "bundle")[1].ranker()
+    expected = ranker.rank(ITEMS[:3], ITEMS, user="u")
+    for name in ("encode_items", "encode_users"):
+        monkeypatch.setattr(Vocabulary, name, None)
+    np.testing.assert_array_equal(ranker.rank(ITEMS[:3], ITEMS, user="u"), expected)
 
 
 def test_loads_in_a_process_without_the_orchestrator(vocabulary, tmp_path):

@@ -1,10 +1,14 @@
 """The table of scored samples against a loop over the log, and scoring with another vocabulary."""
 
+import tracemalloc
+from dataclasses import replace
+
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
 
+from model_code import scoring
 from model_code.groups import UNKNOWN
 from model_code.models.choice import ModelChoice
 from model_code.models.table import build
@@ -53,6 +57,49 @@ def test_table_equals_a_loop_over_the_log(data, model, tmp_path):
         assert row["item_known"] == (data.item[event] < data.sizes.items)
         assert row["user_known"] == (data.user[samples.user[group]] != UNKNOWN)
         assert row["score"] == pytest.approx(1 / (1 + np.exp(-row["logit"])), abs=1e-6)
+
+
+def test_groups_are_described_alike_in_chunks_of_any_size(data, model, tmp_path, monkeypatch):
+    resident, tables = ResidentLog.of(data), []
+    for chunk in (scoring.CHUNK, 7):
+        monkeypatch.setattr(scoring, "CHUNK", chunk)
+        score_part(model, data, resident, "test", tmp_path / "scores.parquet")
+        tables.append(pq.read_table(tmp_path / "scores.parquet"))
+    whole, cut = tables
+    # The sigmoid of the last few numbers of an array may differ in the last bit.
+    np.testing.assert_allclose(whole["score"], cut["score"], rtol=1e-6)
+    assert whole.drop_columns("score").equals(cut.drop_columns("score"))
+
+
+def repeated(data, times):
+    """The log with each test sample that many times."""
+    arrays = {name: np.concatenate([array] * times) for name, array in vars(data.parts["test"]).items()}
+    return replace(data, parts=data.parts | {"test": replace(data.parts["test"], **arrays)})
+
+
+def test_the_memory_of_describing_does_not_grow_with_the_groups(data, tmp_path, monkeypatch):
+    monkeypatch.setattr(scoring, "CHUNK", 1000)
+    peaks = []
+    for times in (10, 50):
+        many = repeated(data, times)
+        logits = np.zeros((len(many.parts["test"]), 1 + data.settings.negatives_per_positive), np.float32)
+        assert len(logits) > 2000
+        monkeypatch.setattr(scoring, "predict", lambda *_, logits=logits: logits)
+        tracemalloc.start()
+        score_part(None, many, None, "test", tmp_path / "scores.parquet")
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.2 * peaks[0]
+
+
+@pytest.mark.parametrize("limit", [None, 5, 10**6])
+def test_logits_are_those_of_the_groups_in_order(data, model, limit):
+    resident = ResidentLog.of(data)
+    model.eval()
+    with torch.inference_mode():
+        batches = [model(group).logits for group in scoring_batches(data, resident, "test", 64, limit)]
+    logits = predict(model, data, resident, "test", limit)
+    np.testing.assert_allclose(logits, torch.cat(batches), atol=1e-6)
 
 
 def test_training_mode_is_restored(data, model):

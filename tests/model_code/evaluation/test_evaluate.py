@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -8,6 +10,9 @@ from model_code.evaluation.evaluate import Evaluation, EvaluationSettings, evalu
 from model_code.evaluation.metrics import MetricError
 from model_code.evaluation.scores import read_scores
 from model_code.settings import SettingsError
+from tests.model_code.evaluation.conftest import score_columns, write_columns
+
+BYTES_PER_SAMPLE = 50  # 100 million samples in 5 GB; the columns alone are 32
 
 
 def test_an_evaluation_holds_the_metrics_and_survives_json(scored, tmp_path):
@@ -19,6 +24,16 @@ def test_an_evaluation_holds_the_metrics_and_survives_json(scored, tmp_path):
     assert len(evaluation.replicates.auc) == 200
     evaluation.write(tmp_path / "evaluation.json")
     assert Evaluation.read(tmp_path / "evaluation.json") == evaluation
+
+
+def test_memory_is_bounded_by_bytes_a_sample(tmp_path):
+    path = write_columns(tmp_path / "many.parquet", score_columns(1.0, users=40_000))
+    tracemalloc.start()
+    samples = evaluate(path, EvaluationSettings(bootstrap_replicates=50)).metrics.samples
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert samples == 600_000
+    assert peak / samples < BYTES_PER_SAMPLE
 
 
 def test_more_confidence_is_a_wider_interval(scored):

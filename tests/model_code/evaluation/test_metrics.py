@@ -66,6 +66,29 @@ def test_no_metric_depends_on_the_order_of_the_samples(samples, random):
         assert value == pytest.approx(getattr(second, name), abs=1e-12), name
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_user_aucs_are_exact_with_ties_and_negative_scores(dtype):
+    generator = np.random.default_rng(0)
+    user = np.repeat(np.arange(30), generator.integers(1, 40, 30))
+    label = (generator.random(len(user)) < 0.3).astype(np.int8)
+    score = np.round(generator.normal(size=len(user)), 1).astype(dtype)
+    order = generator.permutation(len(user))
+    by_user = metrics.user_aucs(label[order], score[order], user[order])
+    assert by_user.samples.tolist() == np.bincount(user).tolist()
+    for one, auc in enumerate(by_user.auc):
+        own = user == one
+        both = 0 < label[own].sum() < own.sum()
+        np.testing.assert_equal(auc, metrics.auc(label[own], score[own]) if both else np.nan)
+
+
+@given(st.lists(st.integers(-(2**62), 2**62) | st.integers(0, 3), min_size=1, max_size=30))
+def test_users_are_numbered_in_their_order(users):
+    numbers = {user: number for number, user in enumerate(sorted(set(users)))}
+    codes = metrics.user_codes(np.array(users))
+    assert codes.tolist() == [numbers[user] for user in users]
+    assert codes.dtype == np.int32
+
+
 def test_gauc_keeps_users_apart_who_share_scores():
     label, score = np.array([1, 0, 1, 0]), np.array([0.2, 0.1, 0.9, 0.8])
     assert metrics.auc(label, score) == 0.75

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from model_code.evaluation.scores import SCHEMA, ScoresError, read_scores, write_scores
+from tests.model_code.evaluation.conftest import score_columns, write_columns
 
 
 def batch(ids, label=None):
@@ -25,6 +28,31 @@ def test_batches_are_counted_and_read_back_in_order_of_sample_id(tmp_path):
     assert scores.label.tolist() == [0, 0, 0, 1, 0]
     assert scores.label.dtype == np.int8
     assert scores.score.dtype == np.float32
+
+
+def test_every_column_is_read_back_as_it_was_written(tmp_path):
+    columns = score_columns(1.0)
+    backwards = {name: column[::-1] for name, column in columns.items()}
+    for name, written in {"forwards": columns, "backwards": backwards}.items():
+        scores = read_scores(write_columns(tmp_path / name, written))
+        for field in SCHEMA:
+            column = scores.read(field.name)
+            assert column.dtype == field.type.to_pandas_dtype()
+            np.testing.assert_array_equal(column, columns[field.name])
+
+
+def test_columns_of_many_values_are_written_without_a_dictionary(tmp_path):
+    path = write_columns(tmp_path / "scores.parquet", score_columns(1.0))
+    columns = pq.ParquetFile(path).metadata.row_group(0).to_dict()["columns"]
+    dictionary = {column["path_in_schema"] for column in columns if column["has_dictionary_page"]}
+    assert dictionary == {"user", "label", "history_length"}
+
+
+def test_the_fingerprint_is_the_digest_of_whole_columns(tmp_path):
+    columns = score_columns(1.0)
+    whole = b"".join(columns[name].tobytes() for name in ("sample_id", "user", "label"))
+    read = read_scores(write_columns(tmp_path / "scores.parquet", columns))
+    assert read.fingerprint() == hashlib.sha256(whole).hexdigest()
 
 
 def test_the_fingerprint_follows_samples_and_labels_not_row_order(tmp_path):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.stats import kstest
 from sklearn.metrics import log_loss, roc_auc_score
 
-from model_code.evaluation import metrics
+from model_code.evaluation import metrics, significance
 from model_code.evaluation.metrics import MetricError
 from model_code.evaluation.significance import Ranking, bootstrap, difference, estimate, p_value
 
@@ -43,6 +43,18 @@ def test_weighted_auc_equals_scikit_learns(samples, data):
     else:
         expected = roc_auc_score(label, score, sample_weight=drawn)
         assert ranking.auc(weight) == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("block", [1, 7, 1 << 17])
+@pytest.mark.parametrize("heaviest", [3, 300])  # a byte, and more than one
+def test_weighted_auc_does_not_depend_on_how_samples_are_cut_into_blocks(block, heaviest, monkeypatch):
+    monkeypatch.setattr(significance, "BLOCK", block)
+    generator = np.random.default_rng(8)
+    label, logit, user = simulate(generator, users=20, quality=1)
+    score = np.round(logit, 1)  # ties, across blocks too
+    weight = generator.integers(heaviest + 1, size=20)
+    expected = roc_auc_score(label, score, sample_weight=weight[user])
+    assert Ranking(label, score, user).auc(weight) == pytest.approx(expected, abs=1e-12)
 
 
 def test_a_replicate_is_the_metric_of_the_drawn_users_samples():
