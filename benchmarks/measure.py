@@ -95,27 +95,51 @@ class Training:
         return steps
 
 
-def measure(job: Job) -> Result:
-    """Measure training, then scoring, then count what a step asks for."""
+class Setting(NamedTuple):
+    """All that a job measures with."""
+
+    data: SequenceData
+    resident: ResidentLog
+    training: Training
+    gather: float  # seconds a batch takes to be drawn and gathered
+    groups: list[Group]
+    clock: Callable[[], float]
+
+
+def setting(job: Job) -> Setting:
+    """Make the log, the batches and the model."""
     if job.threads:
         torch.set_num_threads(job.threads)
     device = resolve_device(job.device)
     data = SequenceData.load(Path(job.log)) if job.log else synthetic_log(job.shape)
     resident = ResidentLog.of(data, device)
     gather, groups = _gather(fit_batches(data, resident, job.shape), clock_of(device))
-    groups = groups[: job.batches]
     torch.manual_seed(1)
     model = build(job.model, model_settings(job), data.shape).to(device)
     training = Training(model.train(), ModelOptimizer(model, TrainingSettings()))
-    result = {
-        "threads": torch.get_num_threads(),
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
-        **_train(training, groups, gather, job.seconds, clock_of(device)),
+    return Setting(data, resident, training, gather, groups[: job.batches], clock_of(device))
+
+
+def measure(job: Job) -> Result:
+    """Measure training, then scoring."""
+    data, resident, training, gather, groups, clock = setting(job)
+    device = resident.item.device
+    return {
+        **_train(training, groups, gather, job.seconds, clock),
         "training_peak": peak_memory(device),
-        "scoring_samples_per_second": _score(model, data, resident, job.seconds),
+        "scoring_samples_per_second": _score(training.model, data, resident, job.seconds),
         "scoring_peak": peak_memory(device),
     }
-    return result | count(lambda: training.step(groups[0]))._asdict()
+
+
+def demand(job: Job) -> Result:
+    """Count what a step asks of the machine.
+
+    Not part of `measure`: the counters load hundreds of modules.
+    """
+    this = setting(job)
+    this.training.step(this.groups[0])  # makes the optimizer's state
+    return dict(count(lambda: this.training.step(this.groups[0]))._asdict())
 
 
 def model_settings(job: Job) -> Any:
@@ -177,13 +201,17 @@ def _score(model: nn.Module, data: SequenceData, resident: ResidentLog, seconds:
     return float(logits.size / (time.perf_counter() - began))
 
 
-def measure_apart(job: Job) -> Result:
-    """`measure` in a process of its own."""
-    return run_module(__name__, asdict(job))
+TASKS: Mapping[str, Callable[[Job], Result]] = {"measure": measure, "demand": demand}
+
+
+def apart(task: str, job: Job) -> Result:
+    """Do a task in a process of its own."""
+    return run_module(__name__, {"task": task, "job": asdict(job)})
 
 
 def _serve(payload: Mapping[str, Any]) -> Result:
-    return measure(Job(**{**payload, "shape": Shape(**payload["shape"])}))
+    job = payload["job"]
+    return TASKS[payload["task"]](Job(**{**job, "shape": Shape(**job["shape"])}))
 
 
 if __name__ == "__main__":

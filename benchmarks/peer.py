@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.apart import ROOT, Result, run_apart
-from benchmarks.measure import Job, fit_batches, measure_apart
+from benchmarks.measure import Job, apart, fit_batches
 from benchmarks.synthetic import synthetic_log
 from model_code.groups import Group
 from model_code.models.din import DINSettings
@@ -117,4 +117,4 @@ def pair(job: Job, python: Path) -> dict[str, Result]:
         }
         # -P: the modules beside the script must not hide others of the same name.
         theirs = run_apart([str(python), "-P", str(SCRIPT.relative_to(ROOT))], payload)
-    return {"peer": theirs, "ours": measure_apart(job)}
+    return {"peer": theirs, "ours": apart("measure", job)}

@@ -100,7 +100,7 @@ def _shares(results: Result) -> str:
     for model, runs in results["base"].items():
         if not runs:
             continue
-        operations, moved = runs[0]["operations"], runs[0]["bytes"]
+        operations, moved = (results["demands"][model][name] for name in ("operations", "bytes"))
         step = sum(middle(runs, name) or 0 for name in STEP) / 1e3
         shares = [f"{need / limit / step:.1%}" for need, limit in ((operations, flops), (moved, bandwidth))]
         rows.append([model, number(operations / 1e6), number(moved / 1e6), number(step * 1e3), *shares])

@@ -12,7 +12,7 @@ from statistics import median
 
 from benchmarks import globo, peer
 from benchmarks.apart import ApartError, Result, run_module
-from benchmarks.measure import Job, measure_apart
+from benchmarks.measure import Job, apart
 from benchmarks.shapes import AXES, Axis
 
 SECTIONS = ("base", "globo", "grow", "peer")
@@ -30,14 +30,15 @@ class Bench:
     def measured(self, job: Job, runs: int) -> list[Result]:
         """Measure a job until there are so many runs of it; none of a job that fails."""
         results = self.done.setdefault(job, [])
+        title = f"{job.model}, {'real log' if job.log else job.shape}"
         try:
             while len(results) < runs:
-                results.append(measure_apart(job))
+                results.append(apart("measure", job))
         except ApartError as error:
-            self.say(f"{job.model}, {job.shape}: failed: {error}")
+            self.say(f"{title}: failed: {error}")
             return results
         speed = median(result["samples_per_second"] for result in results)
-        self.say(f"{job.model}, {job.shape}: {speed:,.0f} samples/s")
+        self.say(f"{title}: {speed:,.0f} samples/s")
         return results
 
     def say(self, text: str) -> None:
@@ -52,7 +53,10 @@ class Bench:
         for number in rounds:
             sticks.append(run_module("benchmarks.yardsticks", settings))
             models = {model: self.measured(replace(self.job, model=model), number) for model in self.models}
-        return {"yardsticks": sticks, "base": models}
+        demands = {
+            model: apart("demand", replace(self.job, model=model)) for model, runs in models.items() if runs
+        }
+        return {"yardsticks": sticks, "demands": demands, "base": models}
 
     def globo(self) -> Result:
         """The base shape's batches on the Globo log."""
