@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -57,8 +58,9 @@ class InterestExtraction(nn.Module):
 class _PairScores(torch.autograd.Function):
     """Scores (views, P, C, K) of all (position, candidate) pairs, with a backward pass of its own.
 
-    The sums of a position's and a candidate's share are the largest tensors of the model, (P, C, K d) a view:
-    each is kept once, and gone over as few times as there are operations that need it.
+    The sums of a position's and a candidate's share would be the largest tensors of the model, (P, C, K d) a
+    view. They are formed some positions at a time, in memory that a core's cache holds, and again in the
+    backward pass: cheaper than to keep them.
     """
 
     @staticmethod
@@ -69,24 +71,37 @@ class _PairScores(torch.autograd.Function):
         candidate: Tensor,  # (B, C, K d)
         score: Tensor,  # (K, K d), each w_k at its place
     ) -> Tensor:
-        spread = packing.spread(candidate)  # (P, C, K d)
-        hidden = [F.leaky_relu_(spread + view[:, None], SLOPE) for view in position]
         ctx.packing = packing
-        ctx.save_for_backward(score, *hidden)
-        return torch.stack([F.linear(view, score) for view in hidden])
+        ctx.save_for_backward(position, candidate, score)
+        scores = position.new_empty(*position.shape[:2], candidate.shape[1], len(score))
+        for chunk, view, hidden in _hidden(packing, position, candidate):
+            torch.mm(hidden.flatten(0, 1), score.t(), out=scores[view, chunk].flatten(0, 1))
+        return scores
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         packing: Packing = ctx.packing
-        score, *hidden = ctx.saved_tensors
-        of_position = []
-        of_candidate = score.new_zeros(len(packing.mask), *hidden[0].shape[1:])
-        of_score = torch.zeros_like(score)
-        for view, pairs in zip(hidden, gradient, strict=True):
-            upper = pairs @ score  # (P, C, K d)
-            _leaky_relu_backward(upper, view, SLOPE, True, grad_input=upper)
-            of_position.append(upper.sum(1))
-            of_candidate += packing.collect(upper)
-            of_score.addmm_(pairs.flatten(0, 1).t(), view.flatten(0, 1))
-        return None, torch.stack(of_position), of_candidate, of_score
+        position, candidate, score = ctx.saved_tensors
+        of_position, of_candidate = torch.empty_like(position), torch.zeros_like(candidate)
+        of_score, gradient = torch.zeros_like(score), gradient.contiguous()
+        memory = gradient.new_empty(0)
+        for chunk, view, hidden in _hidden(packing, position, candidate):
+            pairs = gradient[view, chunk].flatten(0, 1)
+            of_score.addmm_(pairs.t(), hidden.flatten(0, 1))
+            upper = torch.mm(pairs, score, out=memory.resize_(len(pairs), score.shape[1])).view_as(hidden)
+            _leaky_relu_backward(upper, hidden, SLOPE, True, grad_input=upper)
+            torch.sum(upper, 1, out=of_position[view, chunk])
+            packing.collect_into(of_candidate, upper, chunk)
+        return None, of_position, of_candidate, of_score
+
+
+def _hidden(packing: Packing, position: Tensor, candidate: Tensor) -> Iterator[tuple[slice, int, Tensor]]:
+    """LeakyReLU of the sums, (n, C, K d) for n positions of a view at a time; the memory is used again."""
+    size, memory = packing.chunk(candidate[0].numel()), position.new_empty(0)
+    for start in range(0, position.shape[1], size):
+        chunk = slice(start, start + size)
+        spread = packing.spread(candidate, chunk)
+        for view, shares in enumerate(position):
+            hidden = torch.add(spread, shares[chunk, None], out=memory.resize_(spread.shape))
+            yield chunk, view, F.leaky_relu_(hidden, SLOPE)

@@ -9,6 +9,9 @@ from torch import Tensor
 
 from model_code.groups import Group
 
+ALL = slice(None)
+CACHED = 1 << 18  # numbers: 512 KiB of float32, what the cache of one or two cores holds
+
 
 @dataclass(frozen=True, eq=False)
 class Packing:
@@ -58,16 +61,25 @@ class Packing:
         padded: Tensor = vectors.unflatten(-2, self.mask.shape)
         return padded
 
-    def spread(self, vectors: Tensor) -> Tensor:
-        """Give each position what belongs to its group, as new memory: (B, ...) -> (P, ...)."""
+    def spread(self, vectors: Tensor, chunk: slice = ALL) -> Tensor:
+        """Give each position what belongs to its group, as new memory: (B, ...) -> (P, ...).
+
+        With ``chunk``, only those positions, which on devices other than the CPU are all.
+        """
         if self.group is None:
             return vectors[:, None].expand(*self.mask.shape, *vectors.shape[1:]).flatten(0, 1)
-        return vectors.index_select(0, self.group)
+        return vectors.index_select(0, self.group[chunk])
 
     def collect(self, vectors: Tensor) -> Tensor:
         """Sum over the positions of each group, the transpose of `spread`: (P, ...) -> (B, ...)."""
+        return self.collect_into(vectors.new_zeros(len(self.mask), *vectors.shape[1:]), vectors)
+
+    def collect_into(self, total: Tensor, vectors: Tensor, chunk: slice = ALL) -> Tensor:
+        """Add what `collect` gives to ``total`` (B, ...); ``chunk`` as of `spread`."""
         if self.group is None:
-            groups: Tensor = vectors.unflatten(0, self.mask.shape)
-            return groups.sum(1)
-        total = vectors.new_zeros(len(self.mask), *vectors.shape[1:])
-        return total.index_add_(0, self.group, vectors)
+            return total.add_(vectors.unflatten(0, self.mask.shape).sum(1))
+        return total.index_add_(0, self.group[chunk], vectors)
+
+    def chunk(self, numbers: int) -> int:
+        """How many positions to work on at once, if each takes that many numbers."""
+        return self.mask.numel() if self.group is None else max(1, CACHED // max(1, numbers))
