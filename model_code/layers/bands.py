@@ -1,4 +1,4 @@
-"""Neighbours within reach of a position: what they hold, and matrices of their weights."""
+"""Neighbours within reach of a position: what they hold, and weighted sums of it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+
+ALL = slice(None)
 
 
 def windows(values: Tensor, reach: int) -> Tensor:
@@ -25,12 +27,17 @@ def windows(values: Tensor, reach: int) -> Tensor:
     return result
 
 
-def band_matrix(band: Tensor) -> Tensor:
-    """A matrix (..., L, L) from its diagonals (..., 2 reach + 1, L), zero elsewhere.
+def band_sum(weights: Tensor, values: Tensor) -> Tensor:
+    """At position i the sum over o of ``weights[o, i] * values[i + o - reach]``.
 
-    Entry o of row i goes to column ``i + o - reach``; what lies outside the matrix is dropped.
+    Args:
+        weights: (..., 2 reach + 1, L).
+        values: (..., L, width); leading axes broadcast against those of ``weights``.
+
+    Returns:
+        (..., L, width).
     """
-    result: Tensor = _BandMatrix.apply(band)
+    result: Tensor = _BandSum.apply(weights, values.expand(*weights.shape[:-2], *values.shape[-2:]))
     return result
 
 
@@ -62,28 +69,33 @@ def _neighbours(reach: int, length: int) -> Iterator[tuple[int, int, slice, slic
         yield 1, distance - 1, early, late
 
 
-class _BandMatrix(torch.autograd.Function):
+class _BandSum(torch.autograd.Function):
+    """A backward pass of its own, as `_Windows`."""
+
     @staticmethod
-    def forward(ctx: Any, band: Tensor) -> Tensor:  # type: ignore[override]
-        ctx.width = band.shape[-2]
-        matrix = band.new_zeros(*band.shape[:-2], band.shape[-1], band.shape[-1])
-        for diagonal, entries in _diagonals(matrix, band):
-            diagonal.copy_(entries)
-        return matrix
+    def forward(ctx: Any, weights: Tensor, values: Tensor) -> Tensor:  # type: ignore[override]
+        ctx.save_for_backward(weights, values)
+        result = torch.zeros_like(values, memory_format=torch.contiguous_format)
+        for o, here, there in _band(weights):
+            result[..., here, :].addcmul_(weights[..., o, here, None], values[..., there, :])
+        return result
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
-        band = gradient.new_zeros(*gradient.shape[:-2], ctx.width, gradient.shape[-1])
-        for diagonal, entries in _diagonals(gradient, band):
-            entries.copy_(diagonal)
-        return band
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+        weights, values = ctx.saved_tensors
+        of_weights = torch.zeros_like(weights)
+        of_values = torch.zeros_like(values, memory_format=torch.contiguous_format)
+        for o, here, there in _band(weights):
+            upper = gradient[..., here, :]
+            of_weights[..., o, here] = (upper * values[..., there, :]).sum(-1)
+            of_values[..., there, :].addcmul_(weights[..., o, here, None], upper)
+        return of_weights, of_values
 
 
-def _diagonals(matrix: Tensor, band: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-    """The diagonals around the main one, and where the band has their entries."""
-    length, reach = matrix.shape[-1], band.shape[-2] // 2
-    furthest = min(reach, length - 1)
-    for offset in range(-furthest, furthest + 1):
-        rows = slice(max(0, -offset), length - max(0, offset))
-        yield matrix.diagonal(offset, -2, -1), band[..., offset + reach, rows]
+def _band(weights: Tensor) -> Iterator[tuple[int, slice, slice]]:
+    """Entries of a band, the positions where each lies within the ends, and the neighbours that they have there."""
+    reach, length = weights.shape[-2] // 2, weights.shape[-1]
+    yield reach, ALL, ALL
+    for side, entry, here, there in _neighbours(reach, length):
+        yield entry + side * (reach + 1), here, there

@@ -6,9 +6,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model_code.layers.bands import band_matrix, windows
+from model_code.layers.bands import band_sum, windows
 from model_code.layers.graph import Barriers
 from model_code.layers.initialisation import linear, xavier
+from model_code.layers.packing import Packing
+from model_code.layers.similar_attention import similar_attention
 
 NODE_SLOPE = 0.2  # of the LeakyReLU between nodes, as in GAT
 RELATIONS = 3  # incoming, outgoing, similar: those that link two different nodes
@@ -51,7 +53,7 @@ class DependencyAttention(nn.Module):
         self.relation = xavier(heads, head_width, inputs=head_width, outputs=1)
         self.relation_bias = nn.Parameter(torch.zeros(heads))
 
-    def forward(self, nodes: Tensor, edges: Barriers) -> Tensor:
+    def forward(self, nodes: Tensor, edges: Barriers, packing: Packing) -> Tensor:
         """Refine the nodes (..., L, d) over their edges."""
         z = self.projection(nodes)
         # What a node contributes to each score, as itself and as a neighbour: (..., heads, 7, L).
@@ -65,9 +67,9 @@ class DependencyAttention(nn.Module):
         of_neighbour, message = windows(of_sides, reach).unbind(-4)  # (..., heads, 2, reach, L) each
         near = centre[..., :2, None, :] + of_neighbour
         near = (F.leaky_relu(near, NODE_SLOPE) + edges.near.unsqueeze(-4)).softmax(-2)
-        similar = centre[..., 2, :, None] + neighbour[..., 2, None, :]  # (..., heads, L, L), Eq. 6
-        similar = (F.leaky_relu(similar, NODE_SLOPE) + edges.similar.unsqueeze(-3)).softmax(-1)  # Eq. 7
-        of_similar = similar @ z  # (..., heads, L, d/heads), Eq. 8
+        of_similar = similar_attention(
+            packing, z, centre[..., 2, :], neighbour[..., 2, :], edges.similar, NODE_SLOPE
+        )  # (..., heads, L, d/heads), Eq. 6-8
 
         score_near = (near * message).sum(-2)  # (..., heads, 2, L)
         score_similar = (of_similar * self.relation[:, None]).sum(-1).unsqueeze(-2)
@@ -77,5 +79,5 @@ class DependencyAttention(nn.Module):
         beta = beta * (edges.relations == 0).unsqueeze(-3)
         of_near, of_itself = near * beta[..., :2, None, :], beta[..., 3:, :]
         band = torch.cat([of_near[..., 0, :, :], of_itself, of_near[..., 1, :, :]], -2)
-        refined: Tensor = band_matrix(band) @ z + beta[..., 2, :, None] * of_similar  # Eq. 11
+        refined = band_sum(band, z) + beta[..., 2, :, None] * of_similar  # Eq. 11
         return refined.transpose(-3, -2).flatten(-2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -83,3 +84,36 @@ class Packing:
     def chunk(self, numbers: int) -> int:
         """How many positions to work on at once, if each takes that many numbers."""
         return self.mask.numel() if self.group is None else max(1, CACHED // max(1, numbers))
+
+    def by_length(self, numbers: int) -> Iterator[tuple[Tensor | None, int]]:
+        """Go over the groups some at a time, those of similar length together.
+
+        On devices other than the CPU all groups come at once, with ``None`` for their indices.
+
+        Args:
+            numbers: what one group takes.
+
+        Yields:
+            The groups (n,) and the length of the longest of their histories.
+        """
+        if self.group is None:
+            yield None, self.mask.shape[1]
+            return
+        lengths, order = self.mask.sum(1).sort()
+        for groups, longest in zip(
+            order.split(self.chunk(numbers)), lengths.split(self.chunk(numbers)), strict=True
+        ):
+            yield groups, max(1, int(longest[-1]))
+
+    @staticmethod
+    def take(values: Tensor, groups: Tensor | None) -> Tensor:
+        """Some groups of (views, B, ...), as `by_length` names them."""
+        return values if groups is None else values.index_select(1, groups)
+
+    @staticmethod
+    def put(values: Tensor, groups: Tensor | None, part: Tensor) -> None:
+        """Write what belongs to some groups into (views, B, ...)."""
+        if groups is None:
+            values.copy_(part)
+        else:
+            values.index_copy_(1, groups, part)

@@ -158,7 +158,7 @@ class DemiNet(nn.Module):
         """Refine the history over ``edges`` and extract V (..., B, C, K, d), with the edges' view axis."""
         nodes, barriers = history, bar(edges, history.dtype)
         for layer in self.layers:
-            refined = layer(nodes, barriers)
+            refined = layer(nodes, barriers, packing)
             nodes = nodes + refined if self.settings.residual else refined
         nodes = nodes + self.positions[: history.shape[1]]  # Eq. 12
         vectors: Tensor = self.extraction(nodes, candidates, packing)

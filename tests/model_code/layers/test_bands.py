@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from model_code.layers.bands import band_matrix, windows
+from model_code.layers.bands import band_sum, windows
 
 
 @pytest.mark.parametrize(("reach", "length"), [(1, 5), (3, 5), (4, 3), (2, 1)])
@@ -19,11 +19,12 @@ def test_windows_hold_the_neighbours(reach, length):
 
 
 @pytest.mark.parametrize(("reach", "length"), [(1, 5), (3, 5), (4, 3), (2, 1)])
-def test_band_matrix_has_the_band_around_its_diagonal(reach, length):
-    band = torch.randn(3, 2 * reach + 1, length, dtype=torch.float64, requires_grad=True)
-    matrix = band_matrix(band)
+def test_band_sum_weighs_the_neighbours_and_the_position_itself(reach, length):
+    weights = torch.randn(3, 2, 2 * reach + 1, length, dtype=torch.float64, requires_grad=True)
+    values = torch.randn(2, length, 4, dtype=torch.float64, requires_grad=True)
+    result = band_sum(weights, values)
     for i in range(length):
-        for j in range(length):
-            expected = band[:, j - i + reach, i] if abs(j - i) <= reach else torch.zeros(3)
-            assert torch.equal(matrix[:, i, j], expected.double())
-    assert torch.autograd.gradcheck(band_matrix, band)
+        reached = [o for o in range(2 * reach + 1) if 0 <= i + o - reach < length]
+        expected = sum(weights[..., o, i, None] * values[:, i + o - reach] for o in reached)
+        torch.testing.assert_close(result[..., i, :], expected)
+    assert torch.autograd.gradcheck(band_sum, (weights, values))

@@ -1,7 +1,7 @@
 import literal
 import pytest
 import torch
-from examples import array, close, neighbour_sets, random_group, randomise
+from examples import array, close, neighbour_sets, packing_of, random_group, randomise
 
 from model_code.layers.dependency_attention import DependencyAttention
 from model_code.layers.graph import Edges, add_views, bar, build_edges
@@ -33,7 +33,7 @@ def edges(nodes):
 def test_equations_on_the_graph_and_on_views_with_dropped_edges(nodes, edges, heads):
     layer = randomise(DependencyAttention(8, heads))
     views = add_views(edges, 0.6)
-    refined = layer(nodes, bar(views, nodes.dtype))
+    refined = layer(nodes, bar(views, nodes.dtype), packing_of(LENGTHS))
     empty = 0
     for v in range(3):
         for b, n in enumerate(LENGTHS):
@@ -48,7 +48,7 @@ def test_equations_on_the_graph_and_on_views_with_dropped_edges(nodes, edges, he
 def test_views_in_one_pass_equal_passes_one_by_one(nodes, edges):
     layer = randomise(DependencyAttention(8, 2))
     views = add_views(edges, 0.6)
-    together = layer(nodes, bar(views, nodes.dtype))
+    together = layer(nodes, bar(views, nodes.dtype), packing_of(LENGTHS))
     for v in range(3):
         torch.testing.assert_close(
             together[v], layer(nodes, bar(Edges(*(kind[v] for kind in views)), nodes.dtype))
@@ -59,7 +59,7 @@ def test_an_isolated_node_is_zero_with_a_finite_gradient(nodes):
     layer = randomise(DependencyAttention(8, 2))
     edges = Edges(torch.zeros(3, 2, 2, 6).bool(), torch.zeros(3, 6, 6).bool(), torch.zeros(3, 6).bool())
     edges.itself[0, 0] = True
-    refined = layer(nodes, bar(edges, nodes.dtype))
+    refined = layer(nodes, bar(edges, nodes.dtype), packing_of(LENGTHS))
     refined.sum().backward()
     assert (refined[0, 1:] == 0).all()
     assert (refined[1:] == 0).all()
@@ -69,7 +69,8 @@ def test_an_isolated_node_is_zero_with_a_finite_gradient(nodes):
     assert (nodes.grad[1:] == 0).all()
 
 
-def test_gradient_is_that_of_finite_differences(nodes, edges):
+@pytest.mark.parametrize("dense", [False, True])
+def test_gradient_is_that_of_finite_differences(nodes, edges, dense):
     layer = randomise(DependencyAttention(8, 2))
     views = add_views(edges, 0.5)
     parameters = tuple(layer.parameters())
@@ -83,10 +84,10 @@ def test_a_history_shorter_than_the_reach(nodes):
     group = random_group([2, 1], candidates=1)
     short = nodes[:2, :2].detach().requires_grad_()
     edges = build_edges(short, group, neighbors=5, threshold=0.3)
-    refined = layer(short, bar(edges, short.dtype))
+    refined = layer(short, bar(edges, short.dtype), packing_of([2, 1]))
     for b, n in enumerate([2, 1]):
         sets = {
             name: around[:n] for name, around in neighbour_sets(Edges(*(kind[b] for kind in edges))).items()
         }
         close(refined[b, :n], literal.dependency_attention(array(short)[b, :n], sets, *weights(layer)))
-    assert torch.autograd.gradcheck(lambda x: layer(x, bar(edges, x.dtype)), short)
+    assert torch.autograd.gradcheck(lambda x: layer(x, bar(edges, x.dtype), packing_of([2, 1])), short)
