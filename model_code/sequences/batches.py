@@ -88,7 +88,7 @@ def gather(
     return Group(
         history_item=torch.where(valid, item[:, : log.max_length], PADDING),
         history_category=torch.where(valid, category[:, : log.max_length], PADDING),
-        length=length,
+        length=length.long(),
         candidate_item=item[:, log.max_length :],
         candidate_category=category[:, log.max_length :],
         user=user,
