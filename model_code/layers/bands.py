@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
-
-ALL = slice(None)
 
 
 def windows(values: Tensor, reach: int) -> Tensor:
@@ -42,60 +40,50 @@ def band_sum(weights: Tensor, values: Tensor) -> Tensor:
 
 
 class _Windows(torch.autograd.Function):
-    """A backward pass of its own: that of slices would fill a tensor for each."""
+    """One view of padded values; the backward pass adds up its overlaps, entry by entry."""
 
     @staticmethod
     def forward(ctx: Any, values: Tensor, reach: int) -> Tensor:  # type: ignore[override]
         ctx.reach = reach
-        result = values.new_zeros(*values.shape[:-1], reach, values.shape[-1])
-        for side, o, here, there in _neighbours(reach, values.shape[-1]):
-            result[..., side, o, here] = values[..., side, there]
-        return result
+        padded = F.pad(values, (reach, reach))
+        size, stride = values.shape[-1], padded.stride()
+        # Side 0 starts at position i - reach, side 1 at i + 1: reach + 1 further on.
+        shape, strides = (*values.shape[:-1], reach, size), (*stride[:-2], stride[-2] + reach + 1, 1, 1)
+        return padded.as_strided(shape, strides)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
-        of_values = gradient.new_zeros(*gradient.shape[:-2], gradient.shape[-1])
-        for side, o, here, there in _neighbours(ctx.reach, gradient.shape[-1]):
-            of_values[..., side, there] += gradient[..., side, o, here]
-        return of_values, None
-
-
-def _neighbours(reach: int, length: int) -> Iterator[tuple[int, int, slice, slice]]:
-    """Side, entry, the positions that have such a neighbour, and the neighbours."""
-    for distance in range(1, min(reach, length - 1) + 1):
-        early, late = slice(0, length - distance), slice(distance, length)
-        yield 0, reach - distance, late, early
-        yield 1, distance - 1, early, late
+        reach, size = ctx.reach, gradient.shape[-1]
+        padded = gradient.new_zeros(*gradient.shape[:-2], size + 2 * reach)
+        stride = padded.stride()
+        for o, entry in enumerate(gradient.unbind(-2)):
+            padded.as_strided(entry.shape, (*stride[:-2], stride[-2] + reach + 1, 1), o).add_(entry)
+        return padded[..., reach : reach + size], None
 
 
 class _BandSum(torch.autograd.Function):
-    """A backward pass of its own, as `_Windows`."""
+    """A product with a matrix that holds the band around its diagonal, for whom padding saves the ends."""
 
     @staticmethod
     def forward(ctx: Any, weights: Tensor, values: Tensor) -> Tensor:  # type: ignore[override]
-        ctx.save_for_backward(weights, values)
-        result = torch.zeros_like(values, memory_format=torch.contiguous_format)
-        for o, here, there in _band(weights):
-            result[..., here, :].addcmul_(weights[..., o, here, None], values[..., there, :])
-        return result
+        entries, size = weights.shape[-2:]
+        matrix = weights.new_zeros(*weights.shape[:-2], size, size + entries - 1)
+        _band(matrix, entries).copy_(weights.mT)
+        padded = F.pad(values, (0, 0, entries // 2, entries // 2))
+        ctx.save_for_backward(matrix, padded)
+        return matrix @ padded
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
-        weights, values = ctx.saved_tensors
-        of_weights = torch.zeros_like(weights)
-        of_values = torch.zeros_like(values, memory_format=torch.contiguous_format)
-        for o, here, there in _band(weights):
-            upper = gradient[..., here, :]
-            of_weights[..., o, here] = (upper * values[..., there, :]).sum(-1)
-            of_values[..., there, :].addcmul_(weights[..., o, here, None], upper)
-        return of_weights, of_values
+        matrix, padded = ctx.saved_tensors
+        size, entries = matrix.shape[-2], matrix.shape[-1] - matrix.shape[-2] + 1
+        of_weights = _band(gradient @ padded.mT, entries).mT
+        return of_weights, (matrix.mT @ gradient)[..., entries // 2 : entries // 2 + size, :]
 
 
-def _band(weights: Tensor) -> Iterator[tuple[int, slice, slice]]:
-    """Entries of a band, the positions where each lies within the ends, and the neighbours that they have there."""
-    reach, length = weights.shape[-2] // 2, weights.shape[-1]
-    yield reach, ALL, ALL
-    for side, entry, here, there in _neighbours(reach, length):
-        yield entry + side * (reach + 1), here, there
+def _band(matrix: Tensor, entries: int) -> Tensor:
+    """View (..., L, entries) of what a matrix (..., L, L + entries - 1) holds at ``[i, i + o]``."""
+    *outer, row, _ = matrix.stride()
+    return matrix.as_strided((*matrix.shape[:-1], entries), (*outer, row + 1, 1))

@@ -25,8 +25,8 @@ def similar_attention(
         z: (..., B, heads, L, width).
         centre: c (..., B, heads, L).
         neighbour: n (..., B, heads, L).
-        barrier: b (..., B, L, L): 0 on an edge, the lowest number elsewhere. It may have leading axes, the views,
-            that the others lack.
+        barrier: b (..., B, L, L): 0 on an edge, the lowest number elsewhere. It may have a leading axis, the
+            views, that the others lack.
         slope: of the LeakyReLU.
 
     Returns:
@@ -42,10 +42,10 @@ def similar_attention(
 
 
 class _Attention(torch.autograd.Function):
-    """Some groups of similar length at a time: the (L, L) weights are formed in memory that a core's cache holds.
+    """Some groups of similar length at a time, so that a cache holds the (L, L) weights.
 
-    They are formed again in the backward pass, which costs less than to keep them; and padding beyond the longest
-    history of these groups is left out, where most of the weights are.
+    These are formed again in the backward pass, which costs less than to keep them, and only up to the
+    longest history of the groups: most pairs of slots are padding.
     """
 
     @staticmethod

@@ -9,10 +9,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from model_code.groups import PADDING, UNKNOWN, Group, VocabularySizes
-from model_code.sequences.data import Samples, SequenceData
+from model_code.groups import UNKNOWN, Group, VocabularySizes
+from model_code.sequences.data import Samples, SequenceData, take
 from model_code.sequences.forgetting import Forgetting
-from model_code.sequences.hashing import Stream, generator
+from model_code.sequences.hashing import Stream, permuted
 from model_code.sequences.negatives import NegativeSampler
 
 _CHUNK = 8192  # groups drawn and gathered at once: some hundred batches share the cost of each operation
@@ -40,10 +40,10 @@ class ResidentLog:
 class SampleTensors(NamedTuple):
     """Samples on a device."""
 
-    position: Tensor  # (B,) int64
+    position: Tensor  # (B,)
     user: Tensor  # (B,) user rows
-    history_start: Tensor  # (B,) int64
-    history_end: Tensor  # (B,) int64
+    history_start: Tensor  # (B,)
+    history_end: Tensor  # (B,)
 
     @classmethod
     def of(cls, samples: Samples, device: torch.device) -> SampleTensors:
@@ -53,7 +53,7 @@ class SampleTensors(NamedTuple):
 
     def take(self, rows: Tensor) -> SampleTensors:
         """Select samples."""
-        return SampleTensors(*(array[rows] for array in self))
+        return SampleTensors(*(take(array, rows) for array in self))
 
 
 def gather(
@@ -71,27 +71,32 @@ def gather(
         The groups with int64 ids; histories have ``log.max_length`` slots whatever they hold, since finding
         the longest would make the host wait for the device.
     """
-    slot = torch.arange(log.max_length, device=log.item.device)
     # A model of shorter histories than the log was prepared for sees the most recent events.
-    start = torch.maximum(samples.history_start, samples.history_end - log.max_length)
-    length = samples.history_end - start
+    length = (samples.history_end - samples.history_start).clamp(max=log.max_length)
+    slot = torch.arange(log.max_length, dtype=length.dtype, device=length.device)
     valid = slot < length[:, None]
-    event = torch.where(valid, start[:, None] + slot, 0)
+    # Empty slots repeat a history's last event, there being none after the log's last.
+    event = torch.minimum(slot, length[:, None] - 1) + (samples.history_end - length)[:, None]
     events = torch.cat([event, candidate], dim=1)  # one pass over both, so that they are treated alike
-    item, category, user = log.item[events].long(), log.category[events].long(), log.user[samples.user].long()
+    item, category, user = take(log.item, events), take(log.category, events), take(log.user, samples.user)
+    known_item, known_category = item < log.sizes.items, category < log.sizes.categories
+    known_user = torch.ones_like(valid[:, 0])
     if forgetting is not None:
-        item = forgetting.items(samples.position, item)
-        category = forgetting.categories(samples.position, category)
-        user = forgetting.users(samples.position, user)
-    item = torch.where(item < log.sizes.items, item, UNKNOWN)
-    category = torch.where(category < log.sizes.categories, category, UNKNOWN)
+        known_item &= ~forgetting.items(samples.position, item)
+        known_category &= ~forgetting.categories(samples.position, category)
+        known_user &= ~forgetting.users(samples.position, user)
+    item, category, user = (
+        # where(known, code, UNKNOWN), the least of all codes, without the branches that it takes on a CPU
+        (code * known).clamp_(min=UNKNOWN)
+        for code, known in ((item, known_item), (category, known_category), (user, known_user))
+    )
     return Group(
-        history_item=torch.where(valid, item[:, : log.max_length], PADDING),
-        history_category=torch.where(valid, category[:, : log.max_length], PADDING),
-        length=length,
-        candidate_item=item[:, log.max_length :],
-        candidate_category=category[:, log.max_length :],
-        user=user,
+        history_item=(item[:, : log.max_length] * valid).long(),  # PADDING is 0
+        history_category=(category[:, : log.max_length] * valid).long(),
+        length=length.long(),
+        candidate_item=item[:, log.max_length :].long(),
+        candidate_category=category[:, log.max_length :].long(),
+        user=user.long(),
     )
 
 
@@ -135,7 +140,6 @@ class FitBatches:
         self.seed = seed
         self.rates = (unknown_rate, unknown_category_rate, unknown_rate)
         self.samples_per_epoch = min(samples_per_epoch or len(data.parts[part]), len(data.parts[part]))
-        self._last_round = (-1, torch.empty(0, dtype=torch.int64))  # its number and order
         self.dropped = 0  # groups of the pass begun last that could not be filled, so far
 
     @property
@@ -149,11 +153,12 @@ class FitBatches:
         size = self.groups_per_batch
         skip = start_batch * size
         rows, negatives = self._nothing()
-        for chunk in self._order(number).to(self.samples.position.device).split(_CHUNK):
+        for chunk in self._order(number):
             drawn, filled = self.sampler.draw(chunk, number)
-            rows = torch.cat([rows, chunk[filled]])
-            negatives = torch.cat([negatives, drawn[filled]])
-            self.dropped += len(chunk) - len(drawn[filled])
+            kept = filled.nonzero().squeeze(1)
+            rows = torch.cat([rows, chunk[kept]])
+            negatives = torch.cat([negatives, drawn[kept]])
+            self.dropped += len(chunk) - len(kept)
             skipped = min(skip, len(rows))
             skip -= skipped
             end = skipped + (len(rows) - skipped) // size * size
@@ -161,23 +166,19 @@ class FitBatches:
             rows, negatives = rows[end:], negatives[end:]
         yield from self._batches(rows, negatives, number)
 
-    def _order(self, number: int) -> Tensor:
-        """Return the samples of a pass, (samples_per_epoch,), on the CPU."""
-        index, start = divmod(number * self.samples_per_epoch, len(self.samples.position))
-        order = self._round(index)[start : start + self.samples_per_epoch]
-        missing = self.samples_per_epoch - len(order)
-        return torch.cat([order, self._round(index + 1)[:missing]]) if missing else order
-
-    def _round(self, index: int) -> Tensor:
-        """Return a permutation of all samples; the last one is kept, for the short passes that share it."""
-        if self._last_round[0] != index:
-            source = generator(Stream.PERMUTATION, self.seed, index)
-            self._last_round = index, torch.randperm(len(self.samples.position), generator=source)
-        return self._last_round[1]
+    def _order(self, number: int) -> Iterator[Tensor]:
+        """Iterate over the samples of a pass, in chunks."""
+        count, device = len(self.samples.position), self.samples.position.device
+        done, end = number * self.samples_per_epoch, (number + 1) * self.samples_per_epoch
+        while done < end:
+            index, start = divmod(done, count)
+            place = torch.arange(start, min(start + _CHUNK, start + end - done, count))
+            yield permuted(place, count, Stream.PERMUTATION, self.seed, index).to(device)
+            done += len(place)
 
     def _nothing(self) -> tuple[Tensor, Tensor]:
-        rows = self.samples.position.new_empty(0)
-        return rows, rows.new_empty(0, self.sampler.count)
+        positions = self.samples.position
+        return positions.new_empty(0, dtype=torch.int64), positions.new_empty(0, self.sampler.count)
 
     def _batches(self, rows: Tensor, negatives: Tensor, epoch: int) -> Iterator[Group]:
         samples = self.samples.take(rows)
@@ -190,8 +191,7 @@ def scoring_rows(samples: Samples, limit: int | None, seed: int) -> Tensor:
     """Return the (ascending) indices of the samples to score: all, or a seeded subset of ``limit``."""
     if limit is None or limit >= len(samples):
         return torch.arange(len(samples))
-    order = torch.randperm(len(samples), generator=generator(Stream.SUBSET, seed))
-    return order[:limit].sort().values
+    return permuted(torch.arange(limit), len(samples), Stream.SUBSET, seed).sort().values
 
 
 def scoring_batches(
@@ -210,12 +210,12 @@ def scoring_batches(
     chunk = max(1, _CHUNK // groups_per_batch) * groups_per_batch
     for rows in scoring_rows(stored, limit, data.settings.seed).split(chunk):
         samples = everything.take(rows)
-        candidate = torch.cat([samples.position[:, None], negatives[rows]], dim=1)
+        candidate = torch.cat([samples.position[:, None], negatives.index_select(0, rows)], dim=1)
         on_device = SampleTensors(*(array.to(device) for array in samples))
         yield from split(gather(resident, on_device, candidate.to(device)), groups_per_batch)
 
 
 def split(group: Group, size: int) -> Iterator[Group]:
     """Cut B groups into batches of ``size``, the last one with what is left."""
-    for start in range(0, len(group.user), size):
-        yield Group(*(field[start : start + size] for field in group))
+    if len(group.user):
+        yield from map(Group._make, zip(*(field.split(size) for field in group), strict=True))

@@ -195,7 +195,7 @@ def _fill(data: SequenceData, part: str) -> Samples:
     """Store the negatives of a part; samples whose group cannot be filled are left out."""
     samples = data.parts[part]
     sampler = NegativeSampler.of(data, part, torch.from_numpy(data.item), data.settings.seed)
-    negatives = np.empty((len(samples), sampler.count), dtype=np.int64)
+    negatives = np.empty((len(samples), sampler.count), dtype=samples.position.dtype)
     filled = np.empty(len(samples), dtype=bool)
     for start in range(0, len(samples), _CHUNK):
         rows = torch.arange(start, min(start + _CHUNK, len(samples)))

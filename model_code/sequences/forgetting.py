@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import torch
 from torch import Tensor
 
-from model_code.groups import UNKNOWN
-from model_code.sequences.hashing import Stream, counter_hash, happens
+from model_code.sequences.hashing import Stream, happens, pairwise_hash
 
 
 class Forgetting(NamedTuple):
@@ -25,17 +23,16 @@ class Forgetting(NamedTuple):
     epoch: int
 
     def items(self, position: Tensor, item: Tensor) -> Tensor:
-        """Replace items; ``position`` (B,) is of the targets, ``item`` (B, ...)."""
-        return self._forget(Stream.UNKNOWN_ITEM, self.item_rate, position[:, None], item)
+        """Return whether items (B, n) turn unknown in the groups of the targets at ``position`` (B,)."""
+        return self._forgets(Stream.UNKNOWN_ITEM, self.item_rate, position[:, None], item)
 
     def categories(self, position: Tensor, category: Tensor) -> Tensor:
-        """Replace categories, likewise."""
-        return self._forget(Stream.UNKNOWN_CATEGORY, self.category_rate, position[:, None], category)
+        """Return whether categories turn unknown, likewise."""
+        return self._forgets(Stream.UNKNOWN_CATEGORY, self.category_rate, position[:, None], category)
 
     def users(self, position: Tensor, user: Tensor) -> Tensor:
-        """Replace users (B,)."""
-        return self._forget(Stream.UNKNOWN_USER, self.user_rate, position, user)
+        """Return whether the users (B,) turn unknown."""
+        return self._forgets(Stream.UNKNOWN_USER, self.user_rate, position, user)
 
-    def _forget(self, stream: Stream, rate: float, position: Tensor, code: Tensor) -> Tensor:
-        hashed = counter_hash(stream, self.seed, self.epoch, position, code)
-        return torch.where(happens(hashed, rate), UNKNOWN, code)
+    def _forgets(self, stream: Stream, rate: float, position: Tensor, code: Tensor) -> Tensor:
+        return happens(pairwise_hash(code, stream, self.seed, self.epoch, position), rate)

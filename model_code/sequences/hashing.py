@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from enum import IntEnum
 
 import torch
@@ -11,6 +12,7 @@ _GAMMA = 0x9E3779B97F4A7C15 - 2**64  # 2**64 over the golden ratio, odd; as a si
 _MIX_1 = 0xBF58476D1CE4E5B9 - 2**64
 _MIX_2 = 0x94D049BB133111EB - 2**64
 _POSITIVE = 2**63 - 1
+_ROUNDS = 6  # of a permutation; after four, places one side of the square apart still go together
 
 
 class Stream(IntEnum):
@@ -32,9 +34,18 @@ def counter_hash(*counters: int | Tensor) -> Tensor:
     """
     state = torch.zeros((), dtype=torch.int64)
     for counter in counters:
-        step = torch.as_tensor(counter, dtype=torch.int64)
-        state = _mix(state + (step + 1) * _GAMMA)  # int64 products wrap around, as SplitMix64 wants
+        state = _advance(state, torch.as_tensor(counter, dtype=torch.int64))
     return state
+
+
+def pairwise_hash(code: Tensor, *counters: int | Tensor) -> Tensor:
+    """Hash codes under 2**32 by a function that the counters choose; cheaper than one more counter.
+
+    Multiply-add-shift (Dietzfelbinger, STACS 1996): over the choice of the function, the highest 32 bits
+    are uniform, and independent for any two codes, though not for three.
+    """
+    factor = counter_hash(*counters)
+    return torch.addcmul(_mix(factor), factor, code)
 
 
 def below(hashed: Tensor, size: int | Tensor) -> Tensor:
@@ -43,13 +54,31 @@ def below(hashed: Tensor, size: int | Tensor) -> Tensor:
 
 
 def happens(hashed: Tensor, rate: float) -> Tensor:
-    """Map hashes to bools that are true with probability ``rate``."""
-    return (hashed & _POSITIVE) < min(int(rate * 2**63), _POSITIVE)
+    """Map hashes to bools that are true with probability ``rate``; it is their highest bits that decide."""
+    return hashed < min(int(rate * 2**64) - 2**63, _POSITIVE)
 
 
-def generator(*counters: int) -> torch.Generator:
-    """Return a CPU generator seeded by the hash of the counters."""
-    return torch.Generator().manual_seed(int(counter_hash(*counters)))
+def permuted(place: Tensor, size: int, *counters: int) -> Tensor:
+    """Send places (B,) in [0, size) to places of their own: a pseudo-random permutation, chosen by counters.
+
+    A Feistel network (its halves added, not XORed) permutes the least square that holds ``size``; what it
+    sends outside of ``size`` it sends on, until it comes to lie inside. Nothing is stored, and a part of the
+    permutation costs no more than its length.
+    """
+    side = math.isqrt(size - 1) + 1
+    states = counter_hash(*counters, torch.arange(_ROUNDS))
+    place, outside = place.clone(), torch.arange(len(place))
+    while len(outside):
+        left, right = place[outside] // side, place[outside] % side
+        for state in states:
+            left, right = right, (left + below(_advance(state, right), side)) % side
+        place[outside] = left * side + right
+        outside = (place >= size).nonzero().squeeze(1)
+    return place
+
+
+def _advance(state: Tensor, counter: Tensor) -> Tensor:
+    return _mix(state + (counter + 1) * _GAMMA)  # int64 products wrap around, as SplitMix64 wants
 
 
 def _mix(x: Tensor) -> Tensor:

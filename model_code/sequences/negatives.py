@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,12 +11,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from model_code.sequences.data import Samples, SequenceData
+from model_code.sequences.data import Indices, Samples, SequenceData, index_type, period, take
 from model_code.sequences.hashing import Stream, below, counter_hash
 from model_code.sequences.settings import NegativeSampling
 
-_FIRST_DRAWS = 2  # draws for each negative wanted; enough for nearly all groups
-_MOST_DRAWS = 8  # draws for each negative wanted before a group is given up
+_DRAWS = (1.5, 8)  # for each negative wanted: enough for nearly all groups; after which one is given up
+_USERS = 1 << 15  # whose events are sorted at once
+_CHUNK = 1 << 20  # targets looked through at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,8 +37,9 @@ class NegativeSampler:
     sample_bounds: Tensor  # (blocks + 1,)
     pool: Tensor  # (p,) event positions
     pool_bounds: Tensor  # (blocks + 1,)
-    owned: Tensor  # sorted keys, user row * identities + item, of the period's events
-    identities: int
+    owned: Tensor  # items of the period's events, each user's sorted
+    owned_bounds: Tensor  # (users + 1,) those of user row u are [u] to [u + 1]
+    most_owned: int  # the length of the longest of these ranges
     count: int  # k, negatives in a group
     seed: int
 
@@ -51,12 +54,10 @@ class NegativeSampler:
             seed: of the draws; each epoch has draws of its own.
         """
         samples = data.parts[part]
-        sample_bounds, pool, pool_bounds = _pools(samples, data.item, data.settings.negative_sampling)
-        events = data.events_in(part)
-        owned = data.user_rows()[events].astype(np.int64)
-        owned *= data.identities
-        owned += data.item[events]
-        owned.sort()
+        sample_bounds, pool, pool_bounds = _pools(
+            samples, data.item, data.identities, data.settings.negative_sampling
+        )
+        owned, owned_bounds = _owned(data, part)
 
         def on_device(array: NDArray[Any]) -> Tensor:
             return torch.from_numpy(array).to(item.device)
@@ -69,7 +70,8 @@ class NegativeSampler:
             pool=on_device(pool),
             pool_bounds=on_device(pool_bounds),
             owned=on_device(owned),
-            identities=data.identities,
+            owned_bounds=on_device(owned_bounds),
+            most_owned=int(np.diff(owned_bounds).max()),
             count=data.settings.negatives_per_positive,
             seed=seed,
         )
@@ -85,50 +87,79 @@ class NegativeSampler:
             (B, k) event positions, and (B,) bool, false where k items could not be found within 8 k draws;
             the positions of such a row mean nothing.
         """
-        negatives, filled = self._draw(rows, epoch, _FIRST_DRAWS * self.count)
+        few, most = (math.ceil(rate * self.count) for rate in _DRAWS)
+        negatives, filled = self._draw(rows, epoch, few)
         short = (~filled).nonzero().squeeze(1)
         if len(short):
-            negatives[short], filled[short] = self._draw(rows[short], epoch, _MOST_DRAWS * self.count)
+            negatives[short], filled[short] = self._draw(rows[short], epoch, most)
         return negatives, filled
 
     def _draw(self, rows: Tensor, epoch: int, draws: int) -> tuple[Tensor, Tensor]:
+        # Tables are (draws, B): what compares a group's draws with each other then runs along whole rows.
         block = torch.searchsorted(self.sample_bounds, rows, right=True) - 1
-        start, end = self.pool_bounds[block, None], self.pool_bounds[block + 1, None]
-        target = self.position[rows, None]  # unlike a sample's index, never the same in two parts
-        number = torch.arange(draws, device=rows.device)
+        start, end = take(self.pool_bounds, block), take(self.pool_bounds, block + 1)
+        target = take(self.position, rows)  # unlike a sample's index, never the same in two parts
+        number = torch.arange(draws, device=rows.device)[:, None]
         hashed = counter_hash(Stream.NEGATIVE, self.seed, epoch, target, number)
-        drawn = self.pool[start + below(hashed, end - start)]  # (B, draws)
-        item = self.item[drawn]
-        accepted = ~(_seen_before(item) | self._owns(self.user[rows, None], item))
-        rank = accepted.cumsum(1)
-        # The r-th accepted draw goes to column r - 1; all else goes to one more column, cut off.
-        column = torch.where(accepted & (rank <= self.count), rank - 1, self.count)
-        negatives = drawn.new_zeros(len(rows), self.count + 1).scatter_(1, column, drawn)
-        return negatives[:, :-1], rank[:, -1] >= self.count
+        drawn = take(self.pool, start + below(hashed, end - start))
+        item = take(self.item, drawn)
+        accepted = ~(_seen_before(item) | self._owns(take(self.user, rows), item))
+        rank = accepted.cumsum(0)
+        # The r-th accepted draw goes to row r - 1; all else goes to one more row, cut off.
+        row = torch.where(accepted & (rank <= self.count), rank - 1, self.count)
+        negatives = drawn.new_zeros(self.count + 1, len(rows)).scatter_(0, row, drawn)
+        return negatives[:-1].T, rank[-1] >= self.count
 
     def _owns(self, user: Tensor, item: Tensor) -> Tensor:
-        key = user.long() * self.identities + item
-        place = torch.searchsorted(self.owned, key).clamp_(max=len(self.owned) - 1)
-        return self.owned[place] == key
+        """Return whether users (B,) have items (draws, B): a binary search in each user's own range."""
+        place = take(self.owned_bounds, user)
+        length = take(self.owned_bounds, user + 1) - place  # at least 1: users have their targets
+        for _ in range((self.most_owned - 1).bit_length()):
+            half = length >> 1
+            place = place + half * (take(self.owned, place + half) <= item)
+            length = length - half
+        return take(self.owned, place.expand_as(item)) == item
 
 
 def _pools(
-    samples: Samples, item: NDArray[np.int32], sampling: NegativeSampling
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    samples: Samples, item: NDArray[np.int32], identities: int, sampling: NegativeSampling
+) -> tuple[NDArray[np.int64], Indices, NDArray[np.int64]]:
     """Return sample bounds, pool and pool bounds."""
     if sampling == "block_popularity":
         return samples.block_offsets, samples.position, samples.block_offsets
     whole = np.array([0, len(samples)])
     if sampling == "period_popularity":
         return whole, samples.position, whole
-    _, first = np.unique(item[samples.position], return_index=True)
-    pool = samples.position[first]
+    first = np.full(identities, -1, dtype=samples.position.dtype)
+    for start in reversed(range(0, len(samples), _CHUNK)):  # backwards, so that the first event stays
+        chunk = samples.position[start : start + _CHUNK][::-1]
+        first[item[chunk]] = chunk
+    pool = first[first >= 0]
     return whole, pool, np.array([0, len(pool)])
 
 
+def _owned(data: SequenceData, part: str) -> tuple[NDArray[np.int32], Indices]:
+    """Return the items of the events in a part's period, each user's sorted, and the bounds of the users."""
+    first, end = period(data.manifest, part)
+    owned = np.empty(len(data.item), dtype=np.int32)  # what is not filled takes no memory
+    counts = [np.zeros(1, dtype=np.int64)]
+    filled = 0
+    for start in range(0, len(data.user), _USERS):
+        offsets = data.user_offsets[start : start + _USERS + 1]
+        events = slice(offsets[0], offsets[-1])
+        inside = (data.timestamp[events] >= first) & (data.timestamp[events] < end)
+        user = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))[inside]
+        key = np.sort(user * data.identities + data.item[events][inside])
+        owned[filled : filled + len(key)] = key % data.identities
+        counts.append(np.bincount(user, minlength=len(offsets) - 1))
+        filled += len(key)
+    bounds = np.cumsum(np.concatenate(counts), dtype=index_type(len(owned)))
+    return owned[:filled], bounds
+
+
 def _seen_before(values: Tensor) -> Tensor:
-    """Return (B, D) bool: whether a value stands further left in its row, too."""
-    ordered, order = values.sort(dim=1, stable=True)
-    repeats = torch.zeros_like(ordered, dtype=torch.bool)
-    repeats[:, 1:] = ordered[:, 1:] == ordered[:, :-1]
-    return torch.empty_like(repeats).scatter_(1, order, repeats)
+    """Return (D, B) bool: whether a value stands further up in its column, too."""
+    seen = torch.zeros_like(values, dtype=torch.bool)
+    for step in range(1, len(values)):
+        seen[step:] |= values[step:] == values[:-step]
+    return seen

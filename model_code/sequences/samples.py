@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_code.events.split import PARTS
-from model_code.sequences.data import Samples, period
+from model_code.sequences.data import Indices, Samples, index_type, period
 from model_code.sequences.settings import SequenceSettings
 
 
@@ -27,12 +27,13 @@ def make_samples(
     Returns:
         The samples of each part, without negatives.
     """
+    narrow = index_type(len(timestamp))
     user = np.repeat(np.arange(len(user_offsets) - 1, dtype=np.int32), np.diff(user_offsets))
     history_end = run_starts(timestamp, user_offsets)
     parts = {}
     for part in PARTS:
         first, end = period(cuts, part)
-        position = np.flatnonzero((timestamp >= first) & (timestamp < end))
+        position = np.flatnonzero((timestamp >= first) & (timestamp < end)).astype(narrow)
         position = position[history_end[position] > user_offsets[user[position]]]
         # Positions are in order of (user, timestamp, item): a stable sort by time is the whole order.
         position = position[np.argsort(timestamp[position], kind="stable")]
@@ -40,19 +41,19 @@ def make_samples(
         parts[part] = Samples(
             position=position,
             user=rows,
-            history_start=np.maximum(user_offsets[rows], ends - settings.max_length),
+            history_start=np.maximum(user_offsets[rows], ends - settings.max_length).astype(narrow),
             history_end=ends,
             block_offsets=cut_blocks(len(position), settings.negative_block),
         )
     return parts
 
 
-def run_starts(timestamp: NDArray[np.int64], user_offsets: NDArray[np.int64]) -> NDArray[np.int64]:
+def run_starts(timestamp: NDArray[np.int64], user_offsets: NDArray[np.int64]) -> Indices:
     """Return for each event the index of the first event of its user at the same timestamp, (n,)."""
     starts = np.ones(len(timestamp), dtype=bool)
     starts[1:] = timestamp[1:] != timestamp[:-1]
     starts[user_offsets[:-1]] = True
-    latest = np.arange(len(timestamp))
+    latest = np.arange(len(timestamp), dtype=index_type(len(timestamp)))
     latest[~starts] = 0
     return np.maximum.accumulate(latest, out=latest)
 

@@ -51,7 +51,8 @@ def test_views_in_one_pass_equal_passes_one_by_one(nodes, edges):
     together = layer(nodes, bar(views, nodes.dtype), packing_of(LENGTHS))
     for v in range(3):
         torch.testing.assert_close(
-            together[v], layer(nodes, bar(Edges(*(kind[v] for kind in views)), nodes.dtype))
+            together[v],
+            layer(nodes, bar(Edges(*(kind[v] for kind in views)), nodes.dtype), packing_of(LENGTHS)),
         )
 
 
@@ -73,10 +74,9 @@ def test_an_isolated_node_is_zero_with_a_finite_gradient(nodes):
 def test_gradient_is_that_of_finite_differences(nodes, edges, dense):
     layer = randomise(DependencyAttention(8, 2))
     views = add_views(edges, 0.5)
-    parameters = tuple(layer.parameters())
-    assert torch.autograd.gradcheck(
-        lambda x, *_: layer(x, bar(views, x.dtype)), (nodes, *parameters), fast_mode=True
-    )
+    barriers, inputs = bar(views, nodes.dtype), (nodes, *layer.parameters())
+    packing = packing_of(LENGTHS, dense)
+    assert torch.autograd.gradcheck(lambda x, *_: layer(x, barriers, packing), inputs, fast_mode=True)
 
 
 def test_a_history_shorter_than_the_reach(nodes):

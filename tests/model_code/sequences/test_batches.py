@@ -11,8 +11,15 @@ import torch
 
 from model_code.groups import PADDING, UNKNOWN, Group
 from model_code.sequences import batches
-from model_code.sequences.batches import FitBatches, ResidentLog, gather, scoring_batches, scoring_rows
-from model_code.sequences.data import SequenceData
+from model_code.sequences.batches import (
+    FitBatches,
+    ResidentLog,
+    SampleTensors,
+    gather,
+    scoring_batches,
+    scoring_rows,
+)
+from model_code.sequences.data import Samples, SequenceData
 from model_code.sequences.forgetting import Forgetting
 from model_code.sequences.negatives import NegativeSampler
 
@@ -31,6 +38,10 @@ def passes(data: SequenceData, size: int = 7, **values: object) -> FitBatches:
 
 def joined(groups: Iterable[Group]) -> Group:
     return Group(*(torch.cat(fields) for fields in zip(*groups, strict=True)))
+
+
+def order(fit: FitBatches, number: int) -> torch.Tensor:
+    return torch.cat(list(fit._order(number)))
 
 
 def same(left: Group, right: Group) -> bool:
@@ -77,6 +88,15 @@ def test_a_shorter_history_is_the_most_recent_events(data: SequenceData) -> None
     assert torch.equal(group.candidate_category, whole.candidate_category)
 
 
+def test_no_slot_reaches_beyond_the_log(data: SequenceData) -> None:
+    last = np.array([len(data.item) - 1], dtype=np.int32)
+    samples = Samples(last, data.parts["test"].user[:1], last - 1, last, np.array([0, 1]))
+    position = torch.from_numpy(last)
+    group = gather(ResidentLog.of(data), SampleTensors.of(samples, position.device), position[:, None])
+    assert group.length.tolist() == [1]
+    assert (group.history_item[0, 1:] == PADDING).all() and (group.history_category[0, 1:] == PADDING).all()
+
+
 def test_scoring_is_in_the_order_of_its_rows_for_any_batch_size(data: SequenceData) -> None:
     log, samples = ResidentLog.of(data), data.parts["validation"]
     whole = joined(scoring_batches(data, log, "validation", 1000))
@@ -97,7 +117,7 @@ def test_fit_groups_have_no_stored_negatives_to_score(data: SequenceData) -> Non
 def test_a_pass_holds_each_sample_once_with_the_negatives_of_the_sampler(data: SequenceData) -> None:
     fit = passes(data, **NOTHING)
     group = joined(fit.epoch(2))
-    rows = fit._order(2)
+    rows = order(fit, 2)
     assert sorted(rows.tolist()) == list(range(len(data.parts["fit"])))
     negatives, filled = NegativeSampler.of(data, "fit", torch.from_numpy(data.item), 5).draw(rows, epoch=2)
     assert filled.all() and fit.dropped == 0
@@ -157,35 +177,17 @@ def test_passes_and_seeds_differ_and_repeat(data: SequenceData) -> None:
 def test_short_passes_go_through_all_samples_before_any_comes_twice(data: SequenceData) -> None:
     m = len(data.parts["fit"])
     fit = passes(data, samples_per_epoch=m * 2 // 5)
-    order = torch.cat([fit._order(number) for number in range(6)])
+    rows = torch.cat([order(fit, number) for number in range(6)])
     for start in (0, m):
-        assert sorted(order[start : start + m].tolist()) == list(range(m))
-    assert not torch.equal(order[:m], order[m : 2 * m])
+        assert sorted(rows[start : start + m].tolist()) == list(range(m))
+    assert not torch.equal(rows[:m], rows[m : 2 * m])
     assert sum(len(group.user) for group in fit.epoch(1)) == m * 2 // 5
     assert passes(data, samples_per_epoch=10 * m).samples_per_epoch == m
 
 
-def test_a_permutation_is_made_once_for_the_passes_that_share_it(
-    data: SequenceData, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    made: list[int] = []
-    permute = torch.randperm
-
-    def counted(count: int, **values: torch.Generator) -> torch.Tensor:
-        made.append(count)
-        return permute(count, **values)
-
-    monkeypatch.setattr(torch, "randperm", counted)
-    m = len(data.parts["fit"])
-    fit = passes(data, samples_per_epoch=m * 2 // 5)
-    order = [fit._order(number) for number in range(6)]
-    assert made == [m] * 3  # 12 / 5 rounds
-    assert torch.equal(passes(data, samples_per_epoch=m * 2 // 5)._order(4), order[4])
-
-
 def identities(fit: FitBatches, epoch: int) -> tuple[np.ndarray, np.ndarray]:
     """Item and category codes (groups, L + C) of a pass of a log without dropped groups; -1 pads."""
-    rows = fit._order(epoch)
+    rows = order(fit, epoch)
     negatives, _ = fit.sampler.draw(rows, epoch)
     samples = fit.samples.take(rows)
     slot = torch.arange(fit.resident.max_length)
@@ -225,16 +227,31 @@ def test_forgetting_is_drawn_for_each_group_epoch_and_kind_alone() -> None:
     position, code = torch.arange(4000), torch.full((4000, 1), 9)
     base = Forgetting(0.5, 0.5, 0.5, seed=1, epoch=0)
     fates = [
-        base.items(position, code) == UNKNOWN,
-        base.categories(position, code) == UNKNOWN,
-        base.users(position, code[:, 0])[:, None] == UNKNOWN,
-        base._replace(epoch=1).items(position, code) == UNKNOWN,
-        base._replace(seed=2).items(position, code) == UNKNOWN,
-        base.items(position, code + 1) == UNKNOWN,
-        base.items(position + 1, code) == UNKNOWN,
+        base.items(position, code),
+        base.categories(position, code),
+        base.users(position, code[:, 0])[:, None],
+        base._replace(epoch=1).items(position, code),
+        base._replace(seed=2).items(position, code),
+        base.items(position, code + 1),
+        base.items(position, code + 2),
+        base.items(position, 2 * code),
+        base.items(position, code + 1_000_000),
+        base.items(position + 1, code),
     ]
     together = np.corrcoef(torch.cat(fates, dim=1).numpy().T)
     assert np.abs(together - np.eye(len(fates))).max() < 5 / np.sqrt(4000)
+
+
+def test_as_many_items_of_a_group_turn_unknown_as_of_independent_draws() -> None:
+    groups, items, rate = 20_000, 60, 0.1
+    forgetting = Forgetting(rate, 0.0, 0.0, seed=1, epoch=0)
+    count = (
+        forgetting.items(torch.arange(groups), torch.arange(2, 2 + items).expand(groups, -1)).sum(1).double()
+    )
+    variance = items * rate * (1 - rate)
+    assert abs(count.mean() - items * rate) < 5 * np.sqrt(variance / groups)
+    deviation = (count - items * rate) ** 2
+    assert abs(deviation.mean() - variance) < 5 * deviation.std() / np.sqrt(groups)
 
 
 def test_a_rate_of_zero_changes_nothing_and_of_one_all(data: SequenceData) -> None:

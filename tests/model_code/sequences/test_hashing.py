@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
 from scipy import stats
 
-from model_code.sequences.hashing import below, counter_hash, generator, happens
+from model_code.sequences.hashing import below, counter_hash, happens, pairwise_hash, permuted
 
 MASK = 2**64 - 1
 
@@ -72,6 +74,51 @@ def test_happens_at_the_rate(rate: float) -> None:
     assert abs(count - rate * 100_000) <= 5 * np.sqrt(rate * (1 - rate) * 100_000)
 
 
-def test_generators_differ_by_counter_and_repeat() -> None:
-    draws = [torch.randperm(50, generator=generator(*c)).tolist() for c in ((1, 2), (1, 3), (1, 2))]
-    assert draws[0] == draws[2] != draws[1]
+@pytest.mark.parametrize("pair", [(2, 3), (2, 4), (7, 14), (5, 2**31 - 1), (1000, 1_000_000)])
+def test_pairwise_hashes_of_two_codes_are_independent_over_the_functions(pair: tuple[int, int]) -> None:
+    hashed = pairwise_hash(torch.tensor(pair, dtype=torch.int32), 8, torch.arange(200_000)[:, None])
+    left, right = ((hashed >> 60) + 8).T.numpy()
+    assert p_value(np.bincount(left * 16 + right, minlength=256)) > 1e-4
+
+
+def test_pairwise_hashes_equal_exact_arithmetic() -> None:
+    code = torch.tensor([0, 1, 7, 2**31 - 1], dtype=torch.int32)
+    hashed = pairwise_hash(code, 4, torch.tensor([[9]]))
+    factor, term = reference(4, 9), reference(4, 9, -1)
+    assert [value & MASK for value in hashed[0].tolist()] == [
+        (factor * c + term) & MASK for c in code.tolist()
+    ]
+
+
+def test_a_permutation_holds_each_place_once() -> None:
+    for size in (*range(1, 150), 10_000, 10_001, 123_456):
+        assert permuted(torch.arange(size), size, 1, size).sort().values.tolist() == list(range(size))
+
+
+def test_a_part_of_a_permutation_is_that_of_the_whole() -> None:
+    place = torch.arange(5000)
+    whole = permuted(place, 5000, 3, 4)
+    assert torch.equal(place, torch.arange(5000))
+    assert torch.equal(torch.cat([permuted(some, 5000, 3, 4) for some in place.split(77)]), whole)
+
+
+def test_each_place_goes_everywhere_alike() -> None:
+    images = torch.stack([permuted(torch.arange(11), 11, key) for key in range(1000)]).numpy()
+    for place in range(11):
+        assert p_value(np.bincount(images[:, place], minlength=11)) > 1e-4
+
+
+@pytest.mark.parametrize("size", [90_000, 100_003])  # a square, and a prime
+@pytest.mark.parametrize("step", [1, 2, 300, 317])  # 300 and 317 are the sides of their squares
+def test_neighbouring_places_part_ways(size: int, step: int) -> None:
+    image = permuted(torch.arange(size), size, 5).numpy()
+    left, right = image[:-step] * 16 // size, image[step:] * 16 // size
+    assert p_value(np.bincount(left * 16 + right, minlength=256)) > 1e-4
+    assert p_value(np.bincount((image[step:] - image[:-step]) % size * 64 // size, minlength=64)) > 1e-4
+    assert abs(np.corrcoef(image, np.arange(size))[0, 1]) < 5 / np.sqrt(size)
+
+
+def test_permutations_agree_no_more_often_than_by_chance() -> None:
+    base = [permuted(torch.arange(997), 997, 6, key) for key in range(201)]
+    equal = sum(int((one == other).sum()) for one, other in pairwise(base))
+    assert abs(equal - 200) < 5 * np.sqrt(200)  # one place of each pair, about as Poisson's

@@ -6,6 +6,8 @@ import pytest
 import torch
 from scipy import stats
 
+from model_code.events.split import PARTS
+from model_code.sequences import negatives
 from model_code.sequences.data import SequenceData
 from model_code.sequences.hashing import Stream, below, counter_hash
 from model_code.sequences.negatives import NegativeSampler
@@ -34,7 +36,7 @@ def pool(data: SequenceData, part: str, row: int) -> list[int]:
 def owned_items(data: SequenceData, part: str) -> dict[int, set[int]]:
     """The items of each user row in the part's period, targets or not."""
     owned: dict[int, set[int]] = {}
-    users = data.user_rows()
+    users = np.repeat(np.arange(len(data.user)), np.diff(data.user_offsets))
     for event in np.flatnonzero(data.events_in(part)).tolist():
         owned.setdefault(int(users[event]), set()).add(int(data.item[event]))
     return owned
@@ -90,6 +92,43 @@ def test_stored_groups_leave_out_what_cannot_be_filled(tight: SequenceData) -> N
         assert len(samples.block_offsets) == counts["blocks"] + 1
         assert (np.diff(samples.block_offsets) >= 0).all()
     assert tight.manifest["parts"]["test"]["groups_dropped"] > 0
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_the_owned_items_are_those_of_the_period(
+    data: SequenceData, part: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = sampler(data, part)
+    monkeypatch.setattr(negatives, "_USERS", 7)
+    some = sampler(data, part)
+    assert torch.equal(some.owned, whole.owned) and torch.equal(some.owned_bounds, whole.owned_bounds)
+    assert whole.owned.dtype == whole.owned_bounds.dtype == torch.int32
+    owned = owned_items(data, part)
+    assert whole.most_owned >= max(map(len, owned.values()))
+    samples = data.parts[part]
+    users = torch.from_numpy(np.unique(samples.user))
+    table = whole._owns(users, torch.arange(data.identities)[:, None].expand(-1, len(users)).int())
+    for column, user in enumerate(users.tolist()):
+        assert set(table[:, column].nonzero().squeeze(1).tolist()) == owned[user]
+
+
+def test_the_pool_of_uniform_draws_holds_each_item_once_by_its_first_target(
+    each_mode: SequenceData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(negatives, "_CHUNK", 13)
+    assert sampler(each_mode).pool.tolist() == (
+        pool(each_mode, "fit", 0)
+        if each_mode.settings.negative_sampling == "uniform"
+        else each_mode.parts["fit"].position.tolist()
+    )
+
+
+@pytest.mark.parametrize("draws", [1, 2, 40])
+def test_values_seen_before(draws: int) -> None:
+    values = torch.randint(0, 12, (draws, 50), generator=torch.Generator().manual_seed(draws))
+    seen = negatives._seen_before(values)
+    for column, found in zip(values.T.tolist(), seen.T.tolist(), strict=True):
+        assert found == [value in column[:place] for place, value in enumerate(column)]
 
 
 @pytest.mark.parametrize("part", ["validation", "test"])

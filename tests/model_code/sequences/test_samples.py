@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model_code.events.split import PARTS
+from model_code.sequences.data import index_type
 from model_code.sequences.samples import cut_blocks, make_samples
 from model_code.sequences.settings import SequenceSettings
 
@@ -39,6 +40,14 @@ def test_samples_equal_loops(users: list[list[int]], cuts: tuple[int, int], leng
         ranges = zip(samples.history_start, samples.history_end, strict=True)
         histories = [list(range(start, end)) for start, end in ranges]
         assert list(zip(samples.position, samples.user, histories, strict=True)) == expected
+        for array in (samples.position, samples.user, samples.history_start, samples.history_end):
+            assert array.dtype == np.int32
+
+
+def test_indices_are_as_wide_as_the_log_needs() -> None:
+    for count in (0, 1, 2**31 - 1):
+        assert count <= np.iinfo(index_type(count)).max == 2**31 - 1
+    assert index_type(2**31) is np.int64
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,7 @@ def test_codes_equal_pandas(events: pd.DataFrame, data, split_log) -> None:
     for key, array, size in (
         ("item_id", data.item, data.sizes.items),
         ("category_id", data.category, data.sizes.categories),
-        ("user_id", data.user[data.user_rows()], data.sizes.users),
+        ("user_id", np.repeat(data.user, np.diff(data.user_offsets)), data.sizes.users),
     ):
         count = fit.groupby(key).size()
         known = sorted(count.index, key=lambda value: (-count[value], value))
