@@ -70,9 +70,10 @@ def measure(log: Path, name: str, steps: int) -> None:
         for _ in islice(epoch, 10_000):
             pass
     with phase(f"{steps} steps"):
-        for group in [*first, *islice(epoch, steps - len(first))]:
-            fit.train_step(group)
+        for step, group in enumerate([*first, *islice(epoch, steps - len(first))], 1):
+            fit.train_step(group, step)
     with phase("checkpoint"):  # of weights, moments and, as after an epoch, best weights
+        fit.optimizer.flush()
         fit.end_epoch(Validation(auc=0.5, log_loss=0.7))
 
 

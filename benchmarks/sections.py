@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
 
-from benchmarks import globo, peer
+from benchmarks import peer, real_logs
 from benchmarks.apart import ApartError, Result, run_module
 from benchmarks.measure import Job, apart
 from benchmarks.shapes import AXES, Axis
@@ -60,11 +60,11 @@ class Bench:
 
     def globo(self) -> Result:
         """The base shape's batches on the Globo log."""
-        if reason := globo.missing():
+        if reason := real_logs.missing("globo"):
             return {"globo": {"skipped": reason}}
         with tempfile.TemporaryDirectory() as folder:
             try:
-                log = globo.prepare(Path(folder))
+                log = real_logs.prepare("globo", Path(folder))
             except ApartError as error:
                 return {"globo": {"skipped": str(error)}}
             self.say("Globo is prepared")

@@ -58,9 +58,9 @@ class DependencyAttention(nn.Module):
         z = self.projection(nodes)
         # What a node contributes to each score, as itself and as a neighbour: (..., heads, 7, L).
         shares = torch.block_diag(*torch.cat([self.centre, self.neighbour, self.relation[:, None]], 1))
-        shares = F.linear(z, shares).mT.unflatten(-2, (self.heads, -1))
+        shares = (shares @ z.mT).unflatten(-2, (self.heads, -1))
         centre, neighbour, itself = shares.split([RELATIONS, RELATIONS, 1], -2)
-        z = z.unflatten(-1, (self.heads, -1)).transpose(-3, -2)  # (..., heads, L, d/heads)
+        z = z.unflatten(-1, (self.heads, -1)).transpose(-3, -2).contiguous()  # (..., heads, L, d/heads)
 
         reach = edges.near.shape[-2]
         of_sides = torch.stack([neighbour[..., :2, :], itself.expand_as(centre[..., :2, :])], -3)

@@ -1,4 +1,4 @@
-"""The Globo log, prepared as the pipeline does it, without the orchestrator."""
+"""Real logs, prepared as the pipeline does it, without the orchestrator."""
 
 from __future__ import annotations
 
@@ -19,29 +19,30 @@ from model_code.sequences.settings import SequenceSettings
 from model_code.settings import parse
 
 VARIABLE = "DEMINET_DATA"
-CONFIG = ROOT / "configs" / "globo.yaml"
+CONFIGS = ROOT / "configs"
 
 
-def missing() -> str | None:
-    """Why the log cannot be read; None if it can."""
+def missing(name: str) -> str | None:
+    """Why the log of a config, "globo" say, cannot be read; None if it can."""
     folder = os.environ.get(VARIABLE)
     if not folder:
         return f"{VARIABLE} does not name the folder of the real logs"
-    return None if (Path(folder) / "globo").is_dir() else f"{VARIABLE} holds no folder globo"
+    return None if (Path(folder) / name).is_dir() else f"{VARIABLE} holds no folder {name}"
 
 
-def prepare(out: Path) -> Result:
-    """Ingest, split and build the log in a process of its own; ``out / "sequences"`` is what trains.
+def prepare(name: str, out: Path) -> Result:
+    """Ingest, split and build a log in a process of its own; ``out / "sequences"`` is what trains.
 
     Returns:
         The prepared log's ``sizes`` and ``settings``.
     """
-    return run_module(__name__, {"out": str(out)})
+    return run_module(__name__, {"name": name, "out": str(out)})
 
 
 def _prepare(payload: Mapping[str, Any]) -> Result:
     out, engine = Path(payload["out"]), EngineSettings()
-    parameters = yaml.safe_load(os.path.expandvars(CONFIG.read_text(encoding="utf-8")))["parameters"]
+    text = (CONFIGS / f"{payload['name']}.yaml").read_text(encoding="utf-8")
+    parameters = yaml.safe_load(os.path.expandvars(text))["parameters"]
 
     def settings(cls: type, name: str) -> Any:
         return parse(cls, parameters.get(name, {}), name)
