@@ -1,7 +1,7 @@
 """Whether a way of training costs accuracy: ``python -m benchmarks.accuracy amazon_grocery``.
 
-Trains each model with each of `WAYS` and several seeds on a real log (`benchmarks.real_logs`) and prints the best
-validation AUC: mean and standard deviation over the seeds, and the paired difference to the first way.
+Trains each model with each of `WAYS` and several seeds on a real log (`benchmarks.real_logs`) and prints the
+best validation AUC: mean and standard deviation over the seeds, and the paired difference to the first way.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What only a GPU can show: ``python -m benchmarks.gpu``.
 
-Checks that training on the GPU computes what the CPU computes, that replayed steps do what steps run one by one
-do, and that no step waits for the device; then prints samples/s for each model, batch size and precision.
+Checks that training on the GPU computes what the CPU computes, that replayed steps do what steps run one by
+one do, and that no step waits for the device; then prints samples/s for each model, batch size and precision.
 Without a GPU it says so and ends.
 """
 

@@ -77,7 +77,8 @@ class RowAdam:
         """Get ready for step ``step``, counted from 1."""
         self.looked_up.clear()
         first, second = 1 - BETA_1**step, 1 - BETA_2**step
-        self.clock.copy_(torch.tensor([step - 1, self.learning_rate / first, 1 / sqrt(second)]))
+        now = torch.tensor([step - 1, self.learning_rate / first, 1 / sqrt(second)])
+        self.clock.copy_(now, non_blocking=True)
 
     def look_up(self, ids: Tensor) -> Tensor:
         """Read rows as of this step: ids (...) -> (..., width)."""
