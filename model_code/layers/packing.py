@@ -11,7 +11,7 @@ from torch import Tensor
 from model_code.groups import Group
 
 ALL = slice(None)
-CACHED = 1 << 18  # numbers: 512 KiB of float32, what the cache of one or two cores holds
+CACHED = 1 << 18  # numbers: 1 MiB of float32, what the caches of one or two cores hold
 
 
 @dataclass(frozen=True, eq=False)
