@@ -1,0 +1,95 @@
+"""Compiles the kernels once on each machine, and calls them.
+
+They are plain C with OpenMP, without headers of PyTorch or Python: a compiler takes seconds, not a minute.
+They are linked against no OpenMP of their own, but find PyTorch's, and so share its threads.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import logging
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+from functools import cache
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+SWITCH = "DEMINET_KERNELS"  # "off" leaves all work to PyTorch
+FLAGS = ("-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-std=gnu11", "-fPIC")
+_log = logging.getLogger(__name__)
+
+
+def ready(*tensors: Tensor) -> bool:
+    """Whether the kernels can work on these tensors: float32 in memory of the CPU, and a compiler was found."""
+    fit = all(tensor.dtype == torch.float32 and tensor.device.type == "cpu" for tensor in tensors)
+    return fit and os.environ.get(SWITCH) != "off" and _library() is not None
+
+
+def call(kernel: str, *arguments: Tensor | int | float) -> None:
+    """Call a kernel with pointers to the tensors' memory, 64-bit integers and 32-bit floats.
+
+    Raises:
+        ValueError: a tensor is not contiguous.
+    """
+    library = _library()
+    assert library is not None, "ready() is asked first"
+    getattr(library, kernel)(*map(_passed, arguments))
+
+
+def _passed(argument: Tensor | int | float) -> object:
+    if isinstance(argument, Tensor):
+        if not argument.is_contiguous():
+            raise ValueError(f"a kernel reads contiguous memory, got strides {argument.stride()}")
+        return ctypes.c_void_p(argument.data_ptr())
+    return ctypes.c_float(argument) if isinstance(argument, float) else ctypes.c_int64(argument)
+
+
+@cache
+def _library() -> ctypes.CDLL | None:
+    """The compiled kernels; None, said once in the log, where they cannot be had."""
+    try:
+        return ctypes.CDLL(str(_compiled()))
+    except (OSError, subprocess.SubprocessError) as error:
+        reason = getattr(error, "stderr", None) or error
+        _log.warning("no fast kernels, PyTorch does their work: %s", reason)
+        return None
+
+
+def _compiled() -> Path:
+    """The shared object of these sources for this machine, compiled if it is not there yet."""
+    compiler = os.environ.get("CC") or shutil.which("cc") or "gcc"
+    sources = sorted(Path(__file__).parent.glob("*.[ch]"))
+    version = subprocess.run([compiler, "--version"], capture_output=True, text=True, check=True).stdout
+    key = hashlib.sha256(repr((FLAGS, compiler, version, _processor())).encode())
+    for source in sources:
+        key.update(source.read_bytes())
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "deminet"
+    target = folder / f"kernels-{key.hexdigest()[:16]}.so"
+    if target.exists():
+        return target
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with tempfile.TemporaryDirectory(dir=folder) as work:
+
+        def run(*arguments: str) -> None:
+            subprocess.run([compiler, *arguments], cwd=work, capture_output=True, text=True, check=True)
+
+        # Linked without -fopenmp: the names of OpenMP stay open until PyTorch's library fills them.
+        run("-c", "-fopenmp", *FLAGS, *(str(source) for source in sources if source.suffix == ".c"))
+        run("-shared", "-o", target.name, *(path.name for path in Path(work).glob("*.o")))
+        (Path(work) / target.name).replace(target)
+    return target
+
+
+def _processor() -> str:
+    """What -march=native depends on."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line for line in lines if line.startswith(("flags", "Features"))), platform.machine())
