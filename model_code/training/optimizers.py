@@ -35,7 +35,7 @@ class ModelOptimizer:
             if isinstance(module, EmbeddingTable) and module.num_embeddings >= large
         }
         dense = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
-        self.names = list(dense)
+        self.names, self.weights = list(dense), list(dense.values())
         on_cpu = all(weight.device.type == "cpu" for weight in dense.values())
         self.dense = torch.optim.Adam(
             dense.values(), lr=settings.learning_rate, fused=True, capturable=not on_cpu
@@ -43,7 +43,8 @@ class ModelOptimizer:
 
     def begin(self, step: int) -> None:
         """Get ready for the forward pass of step ``step``, counted from 1."""
-        self.dense.zero_grad(set_to_none=True)
+        for weight in self.weights:  # Optimizer.zero_grad takes ten times as long
+            weight.grad = None
         for table in self.rows.values():
             table.begin(step)
 

@@ -28,12 +28,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 from math import sqrt
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from model_code.groups import PADDING
+from model_code.kernels.library import call, ready
 from model_code.layers.embedding_table import EmbeddingTable
 
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8  # torch.optim.Adam's defaults
@@ -46,12 +48,30 @@ CHUNK = 1 << 16  # rows brought up to date at once
 Exchange = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
+class LookUp(NamedTuple):
+    """Rows that were looked up in a step, and a leaf that their gradient arrives at.
+
+    Shapes:
+        rows: (n,), distinct.
+        values: (n, width); or (..., width) where ``place`` (...) says which of the rows each is.
+    """
+
+    rows: Tensor
+    values: Tensor
+    place: Tensor | None = None
+
+
 class RowAdam:
     """Adam on one table, row by row; see the docstring of the module.
 
     Answers the table's look-ups in training mode, until `close`. The weights as such are up to date only
     after `flush`. On devices other than the CPU all shapes are fixed, and nothing waits for the device.
     """
+
+    # Of step t + 1: t, and what its corrections multiply m and the root of v by.
+    done: int
+    rate: float
+    correction: float
 
     def __init__(self, table: EmbeddingTable, learning_rate: float, exchange: Exchange | None = None) -> None:
         """Take over the updates of ``table``.
@@ -66,9 +86,12 @@ class RowAdam:
         self.moments = weight.new_zeros(len(weight), 2, weight.shape[1])  # m and v
         self.last = torch.zeros(len(weight), dtype=torch.int32, device=weight.device)  # s
         self.tails = torch.tensor(_tails(), device=weight.device)
-        # Steps done, t, and what the corrections of step t + 1 multiply m and the root of v by.
-        self.clock = torch.zeros(3, device=weight.device)
-        self.looked_up: list[tuple[Tensor, Tensor]] = []  # in this step: rows and their values
+        self.fast = ready(weight)  # kernels do the work
+        if self.fast:
+            self.powers = _powers()
+            self.seen = torch.zeros_like(self.last)  # scratch
+        self.clock = torch.zeros(3, device=weight.device)  # done, rate, correction; not for the kernels
+        self.looked_up: list[LookUp] = []  # in this step
         self.begin(1)
         table.reader = self.look_up
         weight.requires_grad_(False)
@@ -76,21 +99,30 @@ class RowAdam:
     def begin(self, step: int) -> None:
         """Get ready for step ``step``, counted from 1."""
         self.looked_up.clear()
-        first, second = 1 - BETA_1**step, 1 - BETA_2**step
-        now = torch.tensor([step - 1, self.learning_rate / first, 1 / sqrt(second)])
-        self.clock.copy_(now, non_blocking=True)
+        self.done = step - 1
+        self.rate = self.learning_rate / (1 - BETA_1**step)
+        self.correction = 1 / sqrt(1 - BETA_2**step)
+        if not self.fast:
+            now = torch.tensor([self.done, self.rate, self.correction])
+            self.clock.copy_(now, non_blocking=True)
 
     def look_up(self, ids: Tensor) -> Tensor:
         """Read rows as of this step: ids (...) -> (..., width)."""
+        if self.fast:
+            return self._look_up_fast(ids)
         rows, place = distinct(ids)
         values = self._up_to_date(rows)[0].requires_grad_()
-        self.looked_up.append((rows, values))
+        self.looked_up.append(LookUp(rows, values))
         return F.embedding(place, values)
 
     @torch.no_grad()
     def step(self) -> None:
         """Update the rows that were looked up; call after the backward pass."""
-        touched = [(rows, values.grad) for rows, values in self.looked_up if values.grad is not None]
+        touched = [
+            (rows, values.grad if place is None else self._sum(values.grad, place, len(rows)))
+            for rows, values, place in self.looked_up
+            if values.grad is not None
+        ]
         if not touched and self.exchange is None:
             return
         rows, gradient = touched[0] if len(touched) == 1 else self._none(touched)
@@ -98,19 +130,15 @@ class RowAdam:
             rows, gradient = self.exchange(rows, gradient)
         if len(touched) > 1 or self.exchange is not None:
             rows, place = distinct(rows)
-            gradient = torch.zeros_like(gradient[: len(rows)]).index_add_(0, place, gradient)
-        gradient = gradient * (rows != PADDING)[:, None]
-        weight, moments = self._up_to_date(rows)
-        _, rate, correction = self.clock
-        first = moments[:, 0].lerp_(gradient, 1 - BETA_1)
-        second = moments[:, 1].lerp_(gradient.square(), 1 - BETA_2)
-        weight.sub_(rate * first / (second.sqrt() * correction + EPSILON))
-        self.clock[0] += 1
-        self._write(rows, weight, moments, self.clock[0])
+            gradient = self._sum(gradient, place, len(rows))
+        self._update(rows, gradient)
 
     @torch.no_grad()
     def flush(self) -> None:
         """Bring all rows up to date, as of the last step done."""
+        if self.fast:
+            call("row_adam_flush", len(self.last), *self._state())
+            return
         for rows in torch.arange(len(self.last), device=self.last.device).split(CHUNK):
             self._write(rows, *self._up_to_date(rows), self.clock[0])
 
@@ -120,6 +148,37 @@ class RowAdam:
         self.looked_up.clear()
         self.table.reader = None
         self.table.weight.requires_grad_()
+
+    def _look_up_fast(self, ids: Tensor) -> Tensor:
+        ids, size = ids.contiguous(), len(self.last)
+        rows, place, number = ids.new_empty(ids.numel()), torch.empty_like(ids), ids.new_empty(1)
+        values = self.moments.new_empty(*ids.shape, self.moments.shape[-1])
+        call("row_adam_read", ids, len(rows), size, self.seen, rows, place, number, values, *self._state())
+        if (n := int(number)) < 0:
+            raise IndexError(f"an id is negative, or not smaller than {size}")
+        self.looked_up.append(LookUp(rows[:n], values.requires_grad_(), place))
+        return values
+
+    def _update(self, rows: Tensor, gradient: Tensor) -> None:
+        """Step t + 1 for distinct rows (n,) with gradient (n, width)."""
+        if self.fast:
+            step = rows, len(rows), gradient, PADDING, self.rate, self.correction
+            call("row_adam_step", *step, *self._state())
+            self.done += 1
+            return
+        gradient = gradient * (rows != PADDING)[:, None]
+        weight, moments = self._up_to_date(rows)
+        _, rate, correction = self.clock
+        first = moments[:, 0].lerp_(gradient, 1 - BETA_1)
+        second = moments[:, 1].lerp_(gradient.square(), 1 - BETA_2)
+        weight.sub_(rate * first / (second.sqrt() * correction + EPSILON))
+        self.clock[0] += 1
+        self._write(rows, weight, moments, self.clock[0])
+
+    def _state(self) -> tuple[Tensor | int | float, ...]:
+        """The last arguments of the kernels."""
+        memory = self.table.weight, self.moments, self.last, self.tails, self.powers
+        return torch.get_num_threads(), *memory, self.moments.shape[-1], self.done, self.learning_rate
 
     @torch.no_grad()
     def _up_to_date(self, rows: Tensor) -> tuple[Tensor, Tensor]:
@@ -143,6 +202,14 @@ class RowAdam:
         self.moments.index_copy_(0, rows, moments)
         self.last.index_copy_(0, rows, step.int().expand_as(rows))
 
+    def _sum(self, vectors: Tensor, place: Tensor, number: int) -> Tensor:
+        """Sums of the vectors (..., width) with the same place (...) -> (number, width)."""
+        if self.fast:
+            total = vectors.new_empty(number, vectors.shape[-1])
+            call("sum_by_place", vectors, place, place.numel(), *total.shape, total)
+            return total
+        return vectors.new_zeros(number, vectors.shape[-1]).index_add_(0, place, vectors)
+
     def _none(self, touched: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
         """Several look-ups, or none, as one."""
         nothing = self.last.new_empty(0).long(), self.moments.new_empty(0, self.moments.shape[-1])
@@ -165,6 +232,13 @@ def distinct(ids: Tensor) -> tuple[Tensor, Tensor]:
     if ids.device.type == "cpu" and len(rows):
         rows = rows[: int(number[-1]) + 1]
     return rows, place.view_as(ids)
+
+
+@cache
+def _powers() -> Tensor:
+    """Betas and a's to the power of 0 to `SETTLED`; (1 + SETTLED, 4)."""
+    bases = torch.tensor([BETA_1, BETA_2, *DECAYS], dtype=torch.float64)
+    return (bases ** torch.arange(1 + SETTLED)[:, None]).float()
 
 
 @cache

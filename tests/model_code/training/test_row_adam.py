@@ -6,10 +6,26 @@ import pytest
 import torch
 
 from model_code.groups import PADDING
+from model_code.kernels.library import SWITCH, ready
 from model_code.layers.embedding_table import EmbeddingTable
 from model_code.training.row_adam import RowAdam, distinct
 
 ROWS, WIDTH, RATE = 300, 4, 1e-2
+
+
+@pytest.fixture
+def kernels():
+    if not ready():
+        pytest.skip("no C compiler")
+
+
+@pytest.fixture(params=["kernels", "PyTorch"])
+def either(request, monkeypatch):
+    """Runs a test with the kernels and without."""
+    if request.param == "kernels":
+        request.getfixturevalue("kernels")
+    else:
+        monkeypatch.setenv(SWITCH, "off")
 
 
 def make_pair(dtype=torch.float32):
@@ -46,6 +62,7 @@ def run(steps, scale=1e-2, dtype=torch.float32):
     return table, dense, rows
 
 
+@pytest.mark.usefixtures("either")
 @pytest.mark.parametrize("steps", [1, 2, 11, 400, 2000])
 def test_the_table_is_that_of_dense_adam(steps):
     table, dense, rows = run(steps)
@@ -54,6 +71,7 @@ def test_the_table_is_that_of_dense_adam(steps):
     torch.testing.assert_close(table.weight, dense.weight, rtol=0, atol=1e-5 * max(moved, 0.1))
 
 
+@pytest.mark.usefixtures("either")
 def test_what_is_read_is_up_to_date():
     """Also rows whose momentum moved them since they were last looked up."""
     table, dense, rows = run(50)
@@ -86,6 +104,7 @@ def test_lazy_adam_is_another_optimizer():
     assert (table.weight - dense.weight).abs().max() > 0.1
 
 
+@pytest.mark.usefixtures("either")
 def test_only_rows_that_were_looked_up_are_touched():
     table, _, rows, _ = make_pair()
     before = table.weight.clone()
@@ -97,6 +116,7 @@ def test_only_rows_that_were_looked_up_are_touched():
     assert rows.last.nonzero().flatten().tolist() == [5, 7]
 
 
+@pytest.mark.usefixtures("either")
 def test_padding_stays_zero():
     table, _, rows = run(20)
     rows.close()
@@ -104,6 +124,7 @@ def test_padding_stays_zero():
     assert (rows.moments[PADDING] == 0).all()
 
 
+@pytest.mark.usefixtures("either")
 def test_several_look_ups_in_a_step_are_summed():
     table, dense, rows, adam = make_pair()
     for step in range(1, 4):
@@ -120,6 +141,69 @@ def test_several_look_ups_in_a_step_are_summed():
     torch.testing.assert_close(table.weight, dense.weight, rtol=0, atol=1e-6)
 
 
+@pytest.mark.usefixtures("either")
+def test_gradients_of_other_processes_are_added():
+    """Rows that this process has not read, or has read too, in a step that it may not read in at all."""
+    others = torch.tensor([PADDING, 5, 7, 7])
+    gradients = torch.arange(4.0 * WIDTH).view(4, WIDTH)
+    table, dense, rows, adam = make_pair()
+    rows.exchange = lambda ids, gradient: (torch.cat([ids, others]), torch.cat([gradient, gradients]))
+    for step in range(1, 4):
+        rows.begin(step)
+        (dense(others) * gradients).sum().backward()
+        if step != 2:
+            for weights in (table, dense):
+                loss(weights(ids_of(step)), step, 1.0).backward()
+        rows.step()
+        adam.step()
+        adam.zero_grad()
+    rows.close()
+    torch.testing.assert_close(table.weight, dense.weight, rtol=0, atol=1e-6)
+
+
+@pytest.mark.usefixtures("either")
+def test_an_id_outside_of_the_table_is_an_error():
+    table, _, rows, _ = make_pair()
+    rows.begin(1)
+    for wrong in (-1, ROWS):
+        with pytest.raises(IndexError):
+            table(torch.tensor([[1, wrong]]))
+    assert table(torch.empty(2, 0, dtype=torch.int64)).shape == (2, 0, WIDTH)
+
+
+def course(first, steps, width):
+    """Look-ups of every kind over some steps: what was read, and the state at the end."""
+    torch.manual_seed(1)
+    table = EmbeddingTable(ROWS, width, 0.1)
+    rows = RowAdam(table, RATE)
+    read = []
+    for step in range(first, first + steps):
+        rows.begin(step)
+        parts = [table(ids_of(step + 1000 * part).t()) for part in range(step % 4)]
+        read += [part.detach().clone() for part in parts]
+        used = parts[: 1 + step % 3]
+        if used:
+            sum(loss(vectors, step, 1.0) for vectors in used).backward()
+        rows.step()
+        if step % 50 == 0:
+            rows.flush()
+    return rows.fast, [*read, table.weight, rows.moments, rows.last]
+
+
+@pytest.mark.usefixtures("kernels")
+@pytest.mark.parametrize(
+    ("first", "steps", "width"), [(1, 300, 16), (1, 300, 5), (16300, 200, 8), (10**6, 60, 3)]
+)
+def test_kernels_and_pytorch_agree(monkeypatch, first, steps, width):
+    fast, of_kernels = course(first, steps, width)
+    monkeypatch.setenv(SWITCH, "off")
+    slow, of_pytorch = course(first, steps, width)
+    assert fast and not slow
+    for one, other in zip(of_kernels, of_pytorch, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.usefixtures("either")
 def test_evaluation_reads_the_weights():
     table, _, rows = run(5)
     rows.flush()
@@ -128,6 +212,7 @@ def test_evaluation_reads_the_weights():
     assert torch.equal(table(ids), table.weight[ids])
 
 
+@pytest.mark.usefixtures("either")
 def test_close_hands_the_table_back():
     table, _, rows = run(5)
     assert not table.weight.requires_grad
