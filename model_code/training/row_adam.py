@@ -82,7 +82,7 @@ class RowAdam:
             exchange: collects the gradients of several processes; None where there is one.
         """
         weight = table.weight
-        self.table, self.learning_rate, self.exchange = table, learning_rate, exchange
+        self.table, self.learning_rate, self.exchange = table, float(learning_rate), exchange
         self.moments = weight.new_zeros(len(weight), 2, weight.shape[1])  # m and v
         self.last = torch.zeros(len(weight), dtype=torch.int32, device=weight.device)  # s
         self.tails = torch.tensor(_tails(), device=weight.device)
@@ -115,7 +115,6 @@ class RowAdam:
         self.looked_up.append(LookUp(rows, values))
         return F.embedding(place, values)
 
-    @torch.no_grad()
     def step(self) -> None:
         """Update the rows that were looked up; call after the backward pass."""
         touched = [
@@ -150,7 +149,8 @@ class RowAdam:
         self.table.weight.requires_grad_()
 
     def _look_up_fast(self, ids: Tensor) -> Tensor:
-        ids, size = ids.contiguous(), len(self.last)
+        """`look_up` by a kernel: the vectors themselves are the leaf, each as often as its id comes."""
+        ids, size = ids.long().contiguous(), len(self.last)
         rows, place, number = ids.new_empty(ids.numel()), torch.empty_like(ids), ids.new_empty(1)
         values = self.moments.new_empty(*ids.shape, self.moments.shape[-1])
         call("row_adam_read", ids, len(rows), size, self.seen, rows, place, number, values, *self._state())
@@ -161,11 +161,15 @@ class RowAdam:
 
     def _update(self, rows: Tensor, gradient: Tensor) -> None:
         """Step t + 1 for distinct rows (n,) with gradient (n, width)."""
-        if self.fast:
-            step = rows, len(rows), gradient, PADDING, self.rate, self.correction
-            call("row_adam_step", *step, *self._state())
-            self.done += 1
+        if not self.fast:
+            self._update_by_pytorch(rows, gradient)
             return
+        step = rows, len(rows), gradient, PADDING, self.rate, self.correction
+        call("row_adam_step", *step, *self._state())
+        self.done += 1
+
+    @torch.no_grad()
+    def _update_by_pytorch(self, rows: Tensor, gradient: Tensor) -> None:
         gradient = gradient * (rows != PADDING)[:, None]
         weight, moments = self._up_to_date(rows)
         _, rate, correction = self.clock

@@ -171,6 +171,15 @@ def test_an_id_outside_of_the_table_is_an_error():
     assert table(torch.empty(2, 0, dtype=torch.int64)).shape == (2, 0, WIDTH)
 
 
+@pytest.mark.usefixtures("either")
+def test_ids_may_be_strided():
+    table, dense, rows, _ = make_pair()
+    rows.begin(1)
+    ids = ids_of(1)
+    for some in (ids.t(), ids[:, 1:3], ids[0, 0]):
+        assert torch.equal(table(some), dense(some))
+
+
 def course(first, steps, width):
     """Look-ups of every kind over some steps: what was read, and the state at the end."""
     torch.manual_seed(1)
