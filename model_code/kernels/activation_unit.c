@@ -35,7 +35,7 @@ static int64_t hidden_at(const unit *u, int64_t layer) {
 
 static int64_t widest(const unit *u) {
     int64_t most = 0;
-    for (int64_t l = 0; l < u->layers; l++) most = u->widths[l + 1] > most ? u->widths[l + 1] : most;
+    for (int64_t l = 1; l <= u->layers; l++) most = u->widths[l] > most ? u->widths[l] : most;
     return most;
 }
 
@@ -142,9 +142,8 @@ static void group_forward(const unit *u, int64_t group, int64_t normalise, const
         weigh(u, n, further_forward(u, n, turned, hidden), normalise, scores, weights + c * u->slots);
         hidden += n * hidden_at(u, u->layers);
     }
-    interest += group * count * d;
-    memset(interest, 0, 4 * count * d);
-    multiply(count, d, n, weights, u->slots, 1, keys, d, interest, d);
+    memset(interest + group * count * d, 0, 4 * count * d);
+    multiply(count, d, n, weights, u->slots, 1, keys, d, interest + group * count * d, d);
 }
 
 void activation_unit_forward(int64_t groups, int64_t candidates, int64_t slots, const int64_t *lengths,
@@ -218,7 +217,7 @@ static float *further_backward(const unit *u, int64_t rows, const float *hidden,
         multiply(width, inner, rows, upper, 1, width, below, inner, of_parameters + at, inner);
         memset(lower, 0, 4 * rows * inner);
         multiply(rows, inner, width, upper, width, 1, u->parameters + at, inner, lower, inner);
-        float *swap = upper; // what was the upper gradient is room for the next
+        float *swap = upper;
         upper = lower, lower = swap;
     }
     return upper;
