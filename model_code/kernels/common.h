@@ -33,12 +33,36 @@ INLINE float total(lanes value) {
     return sum;
 }
 
+// Scratch whose vectors do not straddle the lines of the cache; free() gives it back.
+static inline float *room(int64_t size) { return aligned_alloc(64, (4 * size + 63) / 64 * 64); }
+
+// Inner product; the size is a multiple of LANES.
+static inline float dot(int64_t size, const float *a, const float *b) {
+    lanes sum = {};
+    for (int64_t i = 0; i < size; i += LANES) sum += load(a + i) * load(b + i);
+    return total(sum);
+}
+
+static inline void add(int64_t size, const float *from, float *to) {
+    for (int64_t i = 0; i < size; i++) to[i] += from[i];
+}
+
+// The first group of a part, when histories of these lengths are divided among threads: ranges of groups with about
+// as many events each, told from the lengths alone, so that sums by part come out the same in every run. A group
+// weighs a little even when it is empty. Part `parts` begins where the last ends.
+static inline int64_t part_begin(const int64_t *lengths, int64_t groups, int64_t part, int64_t parts) {
+    int64_t work = groups, before = 0, b = 0;
+    for (int64_t i = 0; i < groups; i++) work += lengths[i];
+    for (; b < groups && (2 * before + lengths[b] + 1) * parts <= 2 * work * part; b++) before += lengths[b] + 1;
+    return b;
+}
+
 // exp to 2 units in the last place; below the smallest normal number it stays there, above the largest too.
 INLINE lanes exponential(lanes x) {
     x = choose(x < -87.0f, all(-87.0f), x);
     x = choose(x > 88.0f, all(88.0f), x);
-    whole n = __builtin_convertvector(x * 1.44269504f + choose(x < 0, all(-0.5f), all(0.5f)), whole);
-    lanes power = __builtin_convertvector(n, lanes);
+    lanes shifted = x * 1.44269504f + 12582912.0f; // 1.5 * 2^23: the sum ends in the nearest whole number
+    lanes power = shifted - 12582912.0f;
     lanes r = x - power * 0.693359375f + power * 2.12194440e-4f;
     lanes p = all(1.9875691500e-4f);
     p = p * r + 1.3981999507e-3f;
@@ -47,7 +71,7 @@ INLINE lanes exponential(lanes x) {
     p = p * r + 1.6666665459e-1f;
     p = p * r + 5.0000001201e-1f;
     p = p * r * r + r + 1.0f;
-    return p * (lanes)((n + 127) << 23);
+    return p * (lanes)(((whole)shifted + 127) << 23);
 }
 
 INLINE lanes sigmoid(lanes x) { return 1.0f / (1.0f + exponential(-x)); }

@@ -10,28 +10,30 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from model_code.kernels import library
 from model_code.layers.initialisation import linear
 from model_code.layers.packing import Packing
 
 _sigmoid_backward = torch.ops.aten.sigmoid_backward.grad_input
+LANES = 8  # numbers in the kernel's vectors
 
 
 class ActivationUnit(nn.Module):
-    r"""Weight of each history event for a candidate (Zhou et al. 2018, Eq. 3).
+    r"""The history as a candidate sees it (Zhou et al. 2018, Eq. 3): $\sum_i a_i k_i$.
 
-    $a_i = f([q \| k_i \| q - k_i \| q \circ k_i])$, a network ``4d -> hidden -> 1`` with sigmoids between its
-    layers; q is the candidate, $k_i$ the event. Padding has weight 0.
+    The weight of an event is $a_i = f([q \| k_i \| q - k_i \| q \circ k_i])$, a network ``4d -> hidden -> 1``
+    with sigmoids between its layers; q is the candidate, $k_i$ the event. Padding has weight 0.
 
     With ``softmax`` the weights are normalised over the events, as in all of the authors' code; without, they
     are the scores themselves, as the paper says. The softmax makes the last bias idle, so it has none then.
 
     $W [q \| k \| q - k \| q \circ k] = (W_1 + W_3) q + (W_2 - W_3) k + W_4 (q \circ k)$, so that of the 4d
-    inputs only the d of the product are formed for each pair.
+    inputs only the d of the product are formed for each pair; the kernel forms none, see there.
 
     Shapes:
         queries: (B, C, d).
-        keys: (P, d), packed.
-        returns: weights (B, C, L).
+        history: (B, L, d), left-aligned.
+        returns: (B, C, d).
     """
 
     def __init__(self, width: int, hidden: tuple[int, ...], *, softmax: bool) -> None:
@@ -41,8 +43,25 @@ class ActivationUnit(nn.Module):
         self.others = nn.ModuleList(linear(a, b) for a, b in pairwise(hidden))
         self.score = linear(hidden[-1], 1, bias=not softmax)
 
-    def forward(self, queries: Tensor, keys: Tensor, packing: Packing) -> Tensor:
-        """Weigh the events for each candidate: (B, C, L)."""
+    def forward(self, queries: Tensor, history: Tensor, mask: Tensor) -> Tensor:
+        """Sum the events of each history as each candidate weighs them: (B, C, d)."""
+        if not library.ready(queries, history, self.first.weight):
+            packing = Packing.of_mask(mask)
+            return self.weights(queries, packing.pack(history), packing) @ history
+        layers = [(layer.weight, layer.bias) for layer in (self.first, *self.others, self.score)]
+        width = queries.shape[-1]
+        if whole := all(size % LANES == 0 for size in (width, *(len(weight) for weight, _ in layers[:-1]))):
+            parameters = [parameter for layer in layers for parameter in layer]
+        else:
+            queries, history = _widened(queries, 2), _widened(history, 2)
+            parameters = _all_widened(layers)
+        interest: Tensor = _Interest.apply(
+            queries, history, mask.sum(1), self.softmax, torch.is_grad_enabled(), *parameters
+        )
+        return interest if whole else interest[..., :width]
+
+    def weights(self, queries: Tensor, keys: Tensor, packing: Packing) -> Tensor:
+        """Weigh the events, packed (P, d), for each candidate: (B, C, L)."""
         of_query, of_key, of_difference, of_product = self.first.weight.chunk(4, 1)
         query = F.linear(queries, of_query + of_difference, self.first.bias)
         key = F.linear(keys, of_key - of_difference)
@@ -53,6 +72,74 @@ class ActivationUnit(nn.Module):
         if self.softmax:
             return packing.softmax(pairs).mT
         return packing.unpack(pairs + self.score.bias).mT * packing.mask[:, None]
+
+
+def _widened(values: Tensor, *dimensions: int) -> Tensor:
+    """Widen with zeros to multiples of `LANES`: units that feed nothing, and whose gradient is left out."""
+    extra = [0] * (2 * values.dim())
+    for dimension in dimensions:
+        extra[2 * (values.dim() - dimension) - 1] = -values.shape[dimension] % LANES
+    return F.pad(values, extra)
+
+
+def _all_widened(layers: list[tuple[Tensor, Tensor | None]]) -> list[Tensor | None]:
+    """Weight and bias of each layer, the first of which reads four vectors and the last has one output."""
+    (first, bias), *others, (last, of_last) = layers
+    widened = [_widened(first.unflatten(1, (4, -1)), 0, 2).flatten(1), bias]
+    widened += [values for weight, bias in others for values in (_widened(weight, 0, 1), bias)]
+    widened[1::2] = [bias if bias is None else _widened(bias, 0) for bias in widened[1::2]]
+    return [*widened, _widened(last, 1), of_last]
+
+
+class _Interest(torch.autograd.Function):
+    """The whole unit by the kernel, with all widths multiples of `LANES`."""
+
+    @staticmethod
+    def forward(  # type: ignore[override]
+        ctx: Any,
+        queries: Tensor,  # (B, C, d)
+        history: Tensor,  # (B, L, d)
+        lengths: Tensor,  # (B,) int64
+        softmax: bool,
+        kept: bool,  # whether a backward pass will want the hidden layers
+        *parameters: Tensor | None,  # weight and bias of each layer and of the score
+    ) -> Tensor:
+        queries, history, threads = queries.contiguous(), history.contiguous(), torch.get_num_threads()
+        flat = [values.flatten() for values in parameters if values is not None]
+        idle = [] if parameters[-1] is not None else [history.new_zeros(1)]  # the score's bias
+        hidden = [len(bias) for bias in parameters[1:-1:2] if bias is not None]
+        groups, candidates, width = queries.shape
+        slots = history.shape[1]
+        events = int(lengths.sum()) if kept else threads * slots
+        shape = (groups, candidates, slots, lengths, len(hidden), torch.tensor([width, *hidden]))
+        inputs = (torch.cat(flat + idle), queries, history)
+        outputs = history.new_empty(events * candidates * sum(hidden))
+        weights, interest = history.new_empty(groups, candidates, slots), torch.empty_like(queries)
+        library.call(
+            "activation_unit_forward", *shape, *inputs, softmax, kept, outputs, weights, interest, threads
+        )
+        ctx.numbers = (groups, candidates, slots, len(hidden), softmax)
+        ctx.shapes = [None if values is None else values.shape for values in parameters]
+        ctx.save_for_backward(lengths, shape[-1], *inputs, outputs, weights)
+        return interest
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        lengths, widths, *inputs, outputs, weights = ctx.saved_tensors
+        groups, candidates, slots, layers, softmax = ctx.numbers
+        sizes: tuple[Tensor | int, ...] = (groups, candidates, slots, lengths, layers, widths)
+        of_inputs = [torch.empty_like(values) for values in inputs]
+        library.call(
+            "activation_unit_backward",
+            *(*sizes, *inputs, softmax, outputs, weights, gradient.contiguous(), *of_inputs),
+            torch.get_num_threads(),
+        )
+        of_parameters, of_queries, of_history = of_inputs
+        numbers = [1 if shape is None else shape.numel() for shape in ctx.shapes]
+        parts = zip(of_parameters.split(numbers), ctx.shapes, strict=True)
+        shaped = [None if shape is None else part.view(shape) for part, shape in parts]
+        return of_queries, of_history, None, None, None, *shaped
 
 
 class _PairScores(torch.autograd.Function):
@@ -99,7 +186,7 @@ class _PairScores(torch.autograd.Function):
             upper = upper @ weight
         _sigmoid_backward(upper, layers[0], grad_input=upper)
         of_products = (upper @ of_product).view_as(spread)
-        of_first = upper.view(*spread.shape[:2], -1)  # (P, C, hidden)
+        of_first = upper.view(*spread.shape[:2], len(of_product))  # (P, C, hidden)
         return (
             None,
             packing.collect(of_products * keys[:, None]),

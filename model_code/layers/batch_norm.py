@@ -33,9 +33,18 @@ class BatchNorm(nn.BatchNorm1d):
         self._follow(mean.detach(), variance.detach() * rows / max(rows - 1, 1))
         return centred * (variance + self.eps).rsqrt()
 
-    def _follow(self, mean: Tensor, variance: Tensor) -> None:
+    def alone(self, input: Tensor) -> bool:
+        """Whether the statistics are to be those of these rows alone, and there are enough for a variance."""
+        return self.training and len(input) > 1 and replicas.current(len(input)).processes == 1
+
+    def running(self) -> tuple[Tensor, Tensor, float]:
+        """The running mean and variance (width,), and how far to move them to a batch's, which is counted."""
         assert self.running_mean is not None and self.running_var is not None and self.momentum is not None
-        self.running_mean.lerp_(mean, self.momentum)
-        self.running_var.lerp_(variance, self.momentum)
         if self.num_batches_tracked is not None:
             self.num_batches_tracked.add_(1)
+        return self.running_mean, self.running_var, self.momentum
+
+    def _follow(self, mean: Tensor, variance: Tensor) -> None:
+        running_mean, running_variance, momentum = self.running()
+        running_mean.lerp_(mean, momentum)
+        running_variance.lerp_(variance, momentum)

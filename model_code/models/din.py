@@ -10,7 +10,6 @@ from model_code.layers.activation_unit import ActivationUnit
 from model_code.layers.embedding_table import EmbeddingTable
 from model_code.layers.masked import masked_mean
 from model_code.layers.node_embedding import NodeEmbedding
-from model_code.layers.packing import Packing
 from model_code.layers.prediction_head import PredictionHead
 from model_code.settings import require, settings
 
@@ -76,9 +75,9 @@ class DIN(nn.Module):
     def forward(self, group: Group) -> Output:
         """Score the candidates of each group."""
         history, candidates = self.nodes(group)
-        packing = Packing.of(group)
-        interest = self.attention(candidates, packing.pack(history), packing) @ history  # (B, C, d)
-        summary = masked_mean(history, packing.mask)[:, None].expand_as(candidates)
+        mask = group.mask
+        interest = self.attention(candidates, history, mask)  # (B, C, d)
+        summary = masked_mean(history, mask)[:, None].expand_as(candidates)
         parts: list[Tensor] = [candidates, summary, candidates * summary, interest]
         if self.users is not None:
             parts.append(self.users(group.user)[:, None].expand(-1, candidates.shape[1], -1))

@@ -3,6 +3,7 @@ import pytest
 import torch
 from examples import array, close, packing_of, randomise
 
+from model_code.kernels import library
 from model_code.layers.activation_unit import ActivationUnit
 
 LENGTHS = [5, 1, 3]
@@ -15,15 +16,17 @@ def test_formula(softmax, hidden):
     width = 4
     unit = randomise(ActivationUnit(width, hidden, softmax=softmax))
     queries = torch.randn(3, 2, width, dtype=torch.float64)
-    keys = torch.randn(3, 5, width, dtype=torch.float64)
+    history = torch.randn(3, 5, width, dtype=torch.float64)
     packing = packing_of(LENGTHS)
-    weights = unit(queries, packing.pack(keys), packing)
+    weights = unit.weights(queries, packing.pack(history), packing)
+    interest = unit(queries, history, packing.mask)
     layers = [(array(layer.weight), array(layer.bias)) for layer in (unit.first, *unit.others)]
     layers.append((array(unit.score.weight), 0.0 if softmax else array(unit.score.bias)))
     for b, n in enumerate(LENGTHS):
         for c in range(2):
-            expected = literal.activation_unit(array(queries)[b, c], array(keys)[b, :n], layers, softmax)
+            expected = literal.activation_unit(array(queries)[b, c], array(history)[b, :n], layers, softmax)
             close(weights[b, c, :n], expected)
+            close(interest[b, c], expected @ array(history)[b, :n])
             assert (weights[b, c, n:] == 0).all()
 
 
@@ -36,5 +39,49 @@ def test_gradient_is_that_of_finite_differences(hidden, softmax, dense):
     packing = packing_of([4, 2], dense)
     parameters = tuple(unit.parameters())
     assert torch.autograd.gradcheck(
-        lambda q, k, *_: unit(q, packing.pack(k), packing), (queries, keys, *parameters)
+        lambda q, k, *_: unit.weights(q, packing.pack(k), packing), (queries, keys, *parameters)
     )
+
+
+def results(unit, queries, history, mask):
+    """The interest and all gradients; queries and history may come with any strides."""
+    unit.zero_grad()
+    leaves = [values.detach().requires_grad_() for values in (queries, history)]
+    interest = unit(*leaves, mask)
+    interest.square().sum().backward()
+    with torch.no_grad():
+        torch.testing.assert_close(unit(*leaves, mask), interest)
+    return [interest.detach(), *(leaf.grad for leaf in (*leaves, *unit.parameters()))]
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("softmax", [True, False])
+@pytest.mark.parametrize(
+    ("width", "hidden", "candidates", "lengths"),
+    [
+        (32, (80, 40), 10, [50, 1, 13, 26, 7, 0, 44]),
+        (5, (11,), 1, [3, 0, 9, 9]),
+        (8, (13, 3, 9), 4, [0, 0, 2, 17, 8]),
+        (16, (8,), 2, [4]),
+        (3, (2, 2), 3, [0, 0]),
+    ],
+)
+def test_kernel_gives_what_pytorch_gives(
+    monkeypatch, keep_threads, width, hidden, candidates, lengths, softmax, threads
+):
+    torch.manual_seed(0)
+    torch.set_num_threads(threads)
+    unit = randomise(ActivationUnit(width, hidden, softmax=softmax)).float()
+    mask = torch.arange(max(*lengths, 3)) < torch.tensor(lengths)[:, None]
+    queries = torch.randn(len(lengths), candidates, width)
+    history = torch.randn(*mask.shape, width)
+    if not library.ready(queries):
+        pytest.skip("no C compiler: there are no kernels to compare")
+    fast = results(unit, queries, history, mask)
+    assert all(torch.equal(a, b) for a, b in zip(fast, results(unit, queries, history, mask), strict=True))
+    strided = results(unit, queries.mT.contiguous().mT, history.mT.contiguous().mT, mask)
+    assert all(torch.equal(a, b) for a, b in zip(fast, strided, strict=True))
+    monkeypatch.setenv(library.SWITCH, "off")
+    slow = results(unit, queries, history, mask)
+    for a, b in zip(fast, slow, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5 * max(1.0, b.abs().max().item()))
