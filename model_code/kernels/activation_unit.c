@@ -104,20 +104,6 @@ static float *further_forward(const unit *u, int64_t rows, const float *turned, 
     return hidden;
 }
 
-static void softmax(int64_t n, float *scores) {
-    float highest = scores[0];
-    for (int64_t i = 1; i < n; i++) highest = scores[i] > highest ? scores[i] : highest;
-    for (int64_t i = n; i < padded(n); i++) scores[i] = -INFINITY;
-    lanes sum = {};
-    for (int64_t i = 0; i < n; i += LANES) {
-        lanes power = exponential(load(scores + i) - highest);
-        store(scores + i, power);
-        sum += power;
-    }
-    float scale = 1 / total(sum);
-    for (int64_t i = 0; i < n; i++) scores[i] *= scale;
-}
-
 // Scores of n events from their outputs of the last layer, and the weights (slots,) that they give.
 static void weigh(const unit *u, int64_t n, const float *last, int64_t normalise, float *scores, float *weights) {
     int64_t width = u->widths[u->layers];

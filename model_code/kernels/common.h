@@ -20,17 +20,16 @@ typedef int32_t whole __attribute__((vector_size(4 * LANES), aligned(4)));
 INLINE lanes load(const float *from) { return *(const lanes *)from; }
 INLINE void store(float *to, lanes value) { *(lanes *)to = value; }
 INLINE lanes all(float value) { return (lanes){} + value; }
-INLINE float leaky(float x, float slope) { return x > 0 ? x : x * slope; }
 INLINE int64_t padded(int64_t size) { return (size + LANES - 1) / LANES * LANES; }
 
 INLINE lanes choose(whole condition, lanes yes, lanes no) {
     return (lanes)((condition & (whole)yes) | (~condition & (whole)no));
 }
 
-INLINE float total(lanes value) {
-    float sum = 0;
-    for (int i = 0; i < LANES; i++) sum += value[i];
-    return sum;
+INLINE float total(lanes x) {
+    x += __builtin_shuffle(x, (whole){4, 5, 6, 7, 0, 1, 2, 3});
+    x += __builtin_shuffle(x, (whole){2, 3, 0, 1, 6, 7, 4, 5});
+    return x[0] + x[1];
 }
 
 // Scratch whose vectors do not straddle the lines of the cache; free() gives it back.
@@ -114,7 +113,7 @@ INLINE void column(const int wide, int64_t rows, int64_t inner, const float *a, 
 }
 
 // c (rows, columns) += a (rows, inner) b (inner, columns), where a[i, k] stands at a[i * a_row + k * a_next].
-static void multiply(int64_t rows, int64_t columns, int64_t inner, const float *a, int64_t a_row, int64_t a_next,
+static inline void multiply(int64_t rows, int64_t columns, int64_t inner, const float *a, int64_t a_row, int64_t a_next,
                      const float *b, int64_t b_row, float *c, int64_t c_row) {
     int64_t j = 0;
     for (; j + 2 * LANES <= columns; j += 2 * LANES)
@@ -126,4 +125,28 @@ static void multiply(int64_t rows, int64_t columns, int64_t inner, const float *
     for (; j < columns; j++)
         for (int64_t i = 0; i < rows; i++)
             for (int64_t k = 0; k < inner; k++) c[i * c_row + j] += a[i * a_row + k * a_next] * b[k * b_row + j];
+}
+
+// Softmax of `count` > 0 values in place; what follows them, up to a multiple of LANES, becomes 0.
+static inline void softmax(int64_t count, float *values) {
+    float highest = values[0];
+    for (int64_t i = 1; i < count; i++) highest = values[i] > highest ? values[i] : highest;
+    for (int64_t i = count; i < padded(count); i++) values[i] = -INFINITY;
+    lanes sum = {};
+    for (int64_t i = 0; i < count; i += LANES) store(values + i, exponential(load(values + i) - highest));
+    for (int64_t i = count; i < padded(count); i++) values[i] = 0;
+    for (int64_t i = 0; i < count; i += LANES) sum += load(values + i);
+    const float scale = 1 / total(sum);
+    for (int64_t i = 0; i < count; i += LANES) store(values + i, load(values + i) * scale);
+}
+
+// to (columns, to_row) = the transpose of from (rows, from_row).
+static inline void transpose(int64_t rows, int64_t columns, const float *from, int64_t from_row, float *to, int64_t to_row) {
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = 0; j < columns; j++) to[j * to_row + i] = from[i * from_row + j];
+}
+
+static inline float *zeros(int64_t count) {
+    float *memory = malloc(sizeof(float) * (count + LANES));
+    return memory ? memset(memory, 0, sizeof(float) * (count + LANES)) : NULL;
 }

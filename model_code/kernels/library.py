@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 SWITCH = "DEMINET_KERNELS"  # "off" leaves all work to PyTorch
+LANES = 8  # as in common.h
 FLAGS = ("-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-std=gnu11", "-fPIC")
 _log = logging.getLogger(__name__)
 

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from model_code.kernels.library import LANES, call, ready
 from model_code.layers.initialisation import xavier
 from model_code.layers.packing import Packing
 
@@ -45,6 +46,12 @@ class InterestExtraction(nn.Module):
 
     def forward(self, nodes: Tensor, candidates: Tensor, packing: Packing) -> Tensor:
         """Extract the K interests of each candidate: (..., B, C, K, d)."""
+        if nodes.shape[-1] % LANES == 0 and ready(nodes, self.hidden):
+            views, shape = nodes.view(-1, *nodes.shape[-3:]), (*nodes.shape[:-2], -1, *self.score.shape[::2])
+            fused: Tensor = _Extraction.apply(
+                packing.lengths, views, candidates, self.hidden, self.hidden_bias, self.score
+            )
+            return fused.view(shape)
         of_node, of_candidate = self.hidden.chunk(2, 1)
         position = F.linear(packing.pack(nodes), of_node)  # (..., P, K d)
         candidate = F.linear(candidates, of_candidate, self.hidden_bias)  # (B, C, K d)
@@ -53,6 +60,45 @@ class InterestExtraction(nn.Module):
         alpha = packing.softmax(pairs.flatten(-2)).view(*nodes.shape[:-1], -1)  # (..., B, L, C K)
         interests: Tensor = (alpha.mT @ nodes).unflatten(-2, (-1, self.interests))
         return interests
+
+
+class _Extraction(torch.autograd.Function):
+    """All of it, group by group in a core's cache; see ``kernels/interest_extraction.c``."""
+
+    @staticmethod
+    def forward(  # type: ignore[override]
+        ctx: Any,
+        lengths: Tensor,  # (B,) int64
+        nodes: Tensor,  # (views, B, L, d)
+        candidates: Tensor,  # (B, C, d)
+        hidden: Tensor,
+        bias: Tensor,
+        score: Tensor,
+    ) -> Tensor:
+        inputs = [value.contiguous() for value in (lengths, nodes, candidates, hidden, bias, score)]
+        threads, pairs = torch.get_num_threads(), candidates.shape[1] * len(score)
+        ctx.sizes = (threads, *nodes.shape[:3], candidates.shape[1], len(score), nodes.shape[3], SLOPE)
+        alpha = nodes.new_zeros(*nodes.shape[:2], pairs, nodes.shape[2])
+        vectors = nodes.new_zeros(*nodes.shape[:2], pairs, nodes.shape[3])
+        call("interest_extraction", *ctx.sizes, *inputs, alpha, vectors)
+        ctx.save_for_backward(*inputs, alpha)
+        return vectors
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        _, nodes, candidates, *weights, _ = ctx.saved_tensors
+        of_inputs = [torch.zeros_like(nodes), torch.zeros_like(candidates)]
+        of_weights = [weight.new_zeros(ctx.sizes[0], *weight.shape) for weight in weights]
+        call(
+            "interest_extraction_backward",
+            *ctx.sizes,
+            *ctx.saved_tensors,
+            gradient.contiguous(),
+            *of_inputs,
+            *of_weights,
+        )
+        return None, *of_inputs, *(weight.sum(0) for weight in of_weights)
 
 
 class _PairScores(torch.autograd.Function):

@@ -40,6 +40,11 @@ class Packing:
         slot = mask.flatten().nonzero().squeeze(1)
         return cls(mask, slot, slot // mask.shape[1])
 
+    @property
+    def lengths(self) -> Tensor:
+        """How many slots of each group are valid (B,) int64."""
+        return self.mask.sum(1)
+
     def pack(self, vectors: Tensor) -> Tensor:
         """Leave out what is not valid: (..., B, L, d) -> (..., P, d)."""
         flat = vectors.flatten(-3, -2)
