@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
+from model_code.kernels.library import LANES, call, ready
 from model_code.layers.bands import band_sum, windows
-from model_code.layers.graph import Barriers
+from model_code.layers.graph import Barriers, Edges, Graph
 from model_code.layers.initialisation import linear, xavier
 from model_code.layers.packing import Packing
 from model_code.layers.similar_attention import similar_attention
@@ -53,8 +57,19 @@ class DependencyAttention(nn.Module):
         self.relation = xavier(heads, head_width, inputs=head_width, outputs=1)
         self.relation_bias = nn.Parameter(torch.zeros(heads))
 
-    def forward(self, nodes: Tensor, edges: Barriers, packing: Packing) -> Tensor:
+    def forward(self, nodes: Tensor, graph: Graph, packing: Packing) -> Tensor:
         """Refine the nodes (..., L, d) over their edges."""
+        if (nodes.shape[-1] // self.heads) % LANES or not ready(nodes, self.projection.weight):
+            return self._refine(nodes, graph.barriers, packing)
+        # The last of 8 shares of a node is idle: a kernel likes whole vectors.
+        idle = self.centre.new_zeros(self.heads, LANES - 2 * RELATIONS - 1, self.centre.shape[-1])
+        weights = torch.cat([self.centre, self.neighbour, self.relation[:, None], idle], 1)
+        refined: Tensor = _Attention.apply(
+            packing.lengths, graph.edges, nodes, self.projection.weight, weights, self.relation_bias
+        )
+        return refined
+
+    def _refine(self, nodes: Tensor, edges: Barriers, packing: Packing) -> Tensor:
         z = self.projection(nodes)
         # What a node contributes to each score, as itself and as a neighbour: (..., heads, 7, L).
         shares = torch.block_diag(*torch.cat([self.centre, self.neighbour, self.relation[:, None]], 1))
@@ -81,3 +96,44 @@ class DependencyAttention(nn.Module):
         band = torch.cat([of_near[..., 0, :, :], of_itself, of_near[..., 1, :, :]], -2)
         refined = band_sum(band, z) + beta[..., 2, :, None] * of_similar  # Eq. 11
         return refined.transpose(-3, -2).flatten(-2)
+
+
+class _Attention(torch.autograd.Function):
+    """All of it, node by node over the edges there are; see ``kernels/dependency_attention.c``."""
+
+    @staticmethod
+    def forward(  # type: ignore[override]
+        ctx: Any,
+        lengths: Tensor,  # (B,) int64
+        edges: Edges,
+        nodes: Tensor,  # (..., B, L, d)
+        projection: Tensor,  # (d, d)
+        weights: Tensor,  # (heads, 8, d/heads)
+        bias: Tensor,  # (heads,)
+    ) -> Tensor:
+        inputs = [value.contiguous() for value in (lengths, nodes, projection, weights, bias, *edges)]
+        groups, slots, width = nodes.shape[-3:]
+        views = edges.itself.numel() // (groups * slots)
+        shared = int(nodes.dim() < edges.near.dim() - 1)
+        heads, reach = len(bias), edges.near.shape[-2]
+        threads = torch.get_num_threads()
+        ctx.sizes = (threads, shared, views, groups, slots, heads, width // heads, reach)
+        ctx.save_for_backward(*inputs)
+        refined = nodes.new_zeros(*edges.itself.shape, width)
+        call("dependency_attention", *ctx.sizes, *inputs, refined)
+        return refined
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        of_nodes = torch.zeros_like(ctx.saved_tensors[1])
+        of_weights = [value.new_zeros(ctx.sizes[0], *value.shape) for value in ctx.saved_tensors[2:5]]
+        call(
+            "dependency_attention_backward",
+            *ctx.sizes,
+            *ctx.saved_tensors,
+            gradient.contiguous(),
+            of_nodes,
+            *of_weights,
+        )
+        return None, None, of_nodes, *(value.sum(0) for value in of_weights)

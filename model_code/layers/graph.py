@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
 from math import prod
 from typing import NamedTuple
 
@@ -36,8 +38,21 @@ class Barriers(NamedTuple):
     relations: Tensor  # (..., 4, L): whether i has a neighbour: incoming, outgoing, similar, itself
 
 
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """The edges of a batch, and the barriers made of them, once for all layers, where they are asked for."""
+
+    edges: Edges
+    dtype: torch.dtype  # of the barriers
+
+    @cached_property
+    def barriers(self) -> Barriers:
+        """See `bar`."""
+        return bar(self.edges, self.dtype)
+
+
 def bar(edges: Edges, dtype: torch.dtype) -> Barriers:
-    """Turn edges into barriers: once for all layers, as sums are many times faster than choices by a mask."""
+    """Turn edges into barriers, as sums are many times faster than choices by a mask."""
     lowest = torch.finfo(dtype).min
     near, similar, itself = ((1 - kind.to(dtype)) * lowest for kind in edges)
     relations = [near.amax(-2), similar.amax(-1).unsqueeze(-2), itself.unsqueeze(-2)]

@@ -11,7 +11,7 @@ from model_code.groups import Group, LogShape, Output
 from model_code.layers.confi_net import ConfiNet, EqualConfidence
 from model_code.layers.dependency_attention import DependencyAttention
 from model_code.layers.embedding_table import EmbeddingTable
-from model_code.layers.graph import Edges, add_views, bar, build_edges
+from model_code.layers.graph import Edges, Graph, add_views, build_edges
 from model_code.layers.interest_experts import InterestExperts
 from model_code.layers.interest_extraction import InterestExtraction
 from model_code.layers.masked import masked_mean
@@ -156,9 +156,9 @@ class DemiNet(nn.Module):
 
     def _extract(self, packing: Packing, history: Tensor, candidates: Tensor, edges: Edges) -> Tensor:
         """Refine the history over ``edges`` and extract V (..., B, C, K, d), with the edges' view axis."""
-        nodes, barriers = history, bar(edges, history.dtype)
+        nodes, graph = history, Graph(edges, history.dtype)
         for layer in self.layers:
-            refined = layer(nodes, barriers, packing)
+            refined = layer(nodes, graph, packing)
             nodes = nodes + refined if self.settings.residual else refined
         nodes = nodes + self.positions[: history.shape[1]]  # Eq. 12
         vectors: Tensor = self.extraction(nodes, candidates, packing)
