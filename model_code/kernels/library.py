@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 
 
 def ready(*tensors: Tensor) -> bool:
-    """Whether the kernels can work on these tensors: float32 in memory of the CPU, and a compiler was found."""
+    """Whether there are kernels, and they can work on these tensors: float32, on the CPU."""
     fit = all(tensor.dtype == torch.float32 and tensor.device.type == "cpu" for tensor in tensors)
     return fit and os.environ.get(SWITCH) != "off" and _library() is not None
 

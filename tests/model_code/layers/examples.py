@@ -1,9 +1,11 @@
 """Small random groups, and weights that are nowhere trivial."""
 
 import numpy as np
+import pytest
 import torch
 
 from model_code.groups import Group, LogShape, VocabularySizes
+from model_code.kernels import library
 from model_code.layers.graph import offsets
 from model_code.layers.packing import Packing
 
@@ -88,3 +90,15 @@ def array(tensor):
 
 def close(tensor, expected):
     np.testing.assert_allclose(tensor.detach().numpy(), expected, rtol=1e-9, atol=1e-9)
+
+
+def assert_kernel_agrees(monkeypatch, results):
+    """What ``results()`` gives is the same with kernels, bit by bit each time, and close to it without."""
+    if not library.ready():
+        pytest.skip("no C compiler: there are no kernels to compare")
+    fast = results()
+    assert all(torch.equal(a, b) for a, b in zip(fast, results(), strict=True))
+    monkeypatch.setenv(library.SWITCH, "off")
+    for a, b in zip(fast, results(), strict=True):
+        scale = max(1.0, b.abs().max().item() if b.numel() else 0)
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5 * scale)

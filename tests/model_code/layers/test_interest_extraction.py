@@ -1,7 +1,7 @@
 import literal
 import pytest
 import torch
-from examples import array, close, packing_of, randomise
+from examples import array, assert_kernel_agrees, close, packing_of, randomise
 
 from model_code.layers.interest_extraction import InterestExtraction
 
@@ -41,3 +41,26 @@ def test_gradient_is_that_of_finite_differences(views, dense):
     packing = packing_of([4, 2], dense)
     inputs = (nodes, candidates, *layer.parameters())
     assert torch.autograd.gradcheck(lambda n, c, *_: layer(n, c, packing), inputs)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("views", [(), (3,)])
+@pytest.mark.parametrize(
+    ("lengths", "candidates", "interests"), [([5, 0, 3], 2, 3), ([50, 33, 8, 1], 10, 4), ([0, 1], 1, 1)]
+)
+def test_kernel_gives_what_pytorch_gives(
+    monkeypatch, keep_threads, lengths, candidates, interests, views, threads
+):
+    torch.set_num_threads(threads)
+    layer = randomise(InterestExtraction(16, interests)).float()
+    packing = packing_of(lengths)
+    nodes = torch.randn(*views, *packing.mask.shape, 16)
+    targets = torch.randn(len(lengths), candidates, 16)
+    upper = torch.randn(*views, len(lengths), candidates, interests, 16)
+
+    def results():
+        inputs = (nodes.clone().requires_grad_(), targets.clone().requires_grad_(), *layer.parameters())
+        vectors = layer(inputs[0], inputs[1], packing)
+        return vectors.detach(), *torch.autograd.grad(vectors, inputs, upper)
+
+    assert_kernel_agrees(monkeypatch, results)
