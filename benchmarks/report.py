@@ -110,9 +110,10 @@ float32, {number(bandwidth / 1e9)} GB/s in large copies (read and written).
 
 {table(header, rows)}
 A step here is forward, backward and optimizer. MFLOP: of matrix products alone. MB: all tensors that go into
-or come out of an operator, each time. The shares are the time that the counts would take at the yardsticks'
-rates, over the step's time. What an operator finds in a cache costs no bandwidth, so the last column may
-exceed 100%: it says how much passes between operators, not how busy the memory is.
+or come out of an operator, each time. Both are counted in PyTorch's formulas; the kernels that stand for them
+on the CPU touch less. The shares are the time that the counts would take at the yardsticks' rates, over the
+step's time. What an operator finds in a cache costs no bandwidth, so the last column may exceed 100%: it says
+how much passes between operators, not how busy the memory is.
 """
 
 

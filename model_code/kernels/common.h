@@ -56,7 +56,7 @@ static inline int64_t part_begin(const int64_t *lengths, int64_t groups, int64_t
     return b;
 }
 
-// exp to 2 units in the last place; below the smallest normal number it stays there, above the largest too.
+// exp with a relative error of 1e-7, for -87 to 88; beyond, what it is there.
 INLINE lanes exponential(lanes x) {
     x = choose(x < -87.0f, all(-87.0f), x);
     x = choose(x > 88.0f, all(88.0f), x);

@@ -42,13 +42,13 @@ class _Dice(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, inputs: Tensor, alpha: Tensor, norm: BatchNorm) -> Tensor:  # type: ignore[override]
-        inputs, threads = inputs.contiguous(), torch.get_num_threads()
+        inputs = inputs.contiguous()
         gate, result = torch.empty_like(inputs), torch.empty_like(inputs)
         statistics = inputs.new_empty(2, inputs.shape[1])
         mean, variance, momentum = norm.running()
         sizes = (*inputs.shape, norm.eps, momentum)
         tensors = (inputs, alpha, mean, variance, statistics, gate, result)
-        library.call("dice_forward", *sizes, *tensors, threads)
+        library.call("dice_forward", *sizes, *tensors, _threads(inputs))
         ctx.save_for_backward(inputs, alpha, statistics, gate)
         return result
 
@@ -60,6 +60,11 @@ class _Dice(torch.autograd.Function):
         library.call(
             "dice_backward",
             *(*inputs.shape, inputs, alpha, statistics, gate, gradient.contiguous(), of_inputs, of_alpha),
-            torch.get_num_threads(),
+            _threads(inputs),
         )
         return of_inputs, of_alpha, None
+
+
+def _threads(inputs: Tensor) -> int:
+    """As many as there are numbers for: to wake a thread takes as long as some 10,000 of them."""
+    return max(1, min(torch.get_num_threads(), inputs.numel() // 100_000))
