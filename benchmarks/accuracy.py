@@ -24,7 +24,7 @@ from model_code.training.settings import TrainingSettings
 WAYS: dict[str, dict[str, Any]] = {
     "batch 256, whole tables": {"row_updates_from": None},
     "batch 256, rows": {"row_updates_from": 1},
-    "batch 4096, rows": {"row_updates_from": 1, "batch_size": 4096, "learning_rate": 4e-3},
+    "batch 4096, rows": {"row_updates_from": 1, "batch_size": 4096, "learning_rate": 8e-3},
 }
 
 
@@ -57,6 +57,7 @@ def _over_seeds(model: str, way: str, folder: Path, arguments: argparse.Namespac
     training: dict[str, Any] = {
         "samples_per_epoch": arguments.samples,
         "epochs": arguments.epochs,
+        "patience": arguments.epochs,  # all passes
         "threads": arguments.threads,
         **WAYS[way],
     }

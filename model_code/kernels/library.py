@@ -56,7 +56,7 @@ def _library() -> ctypes.CDLL | None:
     """The compiled kernels; None, said once in the log, where they cannot be had."""
     try:
         return ctypes.CDLL(str(_compiled()))
-    except (OSError, subprocess.SubprocessError) as error:
+    except (OSError, RuntimeError, subprocess.SubprocessError) as error:  # RuntimeError: there is no home
         reason = getattr(error, "stderr", None) or error
         _log.warning("no fast kernels, PyTorch does their work: %s", reason)
         return None
