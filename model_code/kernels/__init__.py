@@ -1,5 +1,5 @@
 """Operators of the models in C, for float32 on the CPU.
 
 Each has the same formula in PyTorch beside the place where it is used, which serves other devices and types,
-machines without a C compiler, and the tests, as its reference.
+machines without GCC, and the tests, as its reference.
 """

@@ -33,7 +33,11 @@ INLINE float total(lanes x) {
 }
 
 // Scratch whose vectors do not straddle the lines of the cache; free() gives it back.
-static inline float *room(int64_t size) { return aligned_alloc(64, (4 * size + 63) / 64 * 64); }
+static inline float *room(int64_t size) {
+    float *memory = aligned_alloc(64, (4 * size + 127) / 64 * 64);
+    if (!memory) abort(); // there is nothing to go back to from within a team of threads
+    return memory;
+}
 
 // Inner product; the size is a multiple of LANES.
 static inline float dot(int64_t size, const float *a, const float *b) {
@@ -147,6 +151,5 @@ static inline void transpose(int64_t rows, int64_t columns, const float *from, i
 }
 
 static inline float *zeros(int64_t count) {
-    float *memory = malloc(sizeof(float) * (count + LANES));
-    return memory ? memset(memory, 0, sizeof(float) * (count + LANES)) : NULL;
+    return memset(room(count + LANES), 0, sizeof(float) * (count + LANES));
 }

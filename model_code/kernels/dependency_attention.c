@@ -41,7 +41,7 @@ static Scratch scratch(const Job *job) {
     const int64_t d = job->heads * job->head_width, slots = padded(job->slots);
     Scratch s = {0};
     for (int r = 0; r < LISTED; r++) {
-        s.index[r] = malloc(sizeof(int32_t) * slots);
+        s.index[r] = (int32_t *)room(slots);
         s.score[r] = room(slots), s.alpha[r] = room(slots);
     }
     s.message = room(RELATIONS * job->head_width), s.upper = room(job->head_width);

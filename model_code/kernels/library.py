@@ -11,6 +11,7 @@ import hashlib
 import logging
 import os
 import platform
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -43,6 +44,12 @@ def call(kernel: str, *arguments: Tensor | int | float) -> None:
     getattr(library, kernel)(*map(_passed, arguments))
 
 
+def require_fit(fit: bool, *tensors: Tensor) -> None:
+    """Raise ValueError, with the tensors' shapes, unless they fit each other."""
+    if not fit:
+        raise ValueError(f"shapes do not fit: {', '.join(str(tuple(tensor.shape)) for tensor in tensors)}")
+
+
 def _passed(argument: Tensor | int | float) -> object:
     if isinstance(argument, Tensor):
         if not argument.is_contiguous():
@@ -55,30 +62,33 @@ def _passed(argument: Tensor | int | float) -> object:
 def _library() -> ctypes.CDLL | None:
     """The compiled kernels; None, said once in the log, where they cannot be had."""
     try:
-        return ctypes.CDLL(str(_compiled()))
+        try:
+            return ctypes.CDLL(str(_compiled()))
+        except OSError:  # perhaps a crash left half a file: compile over it
+            return ctypes.CDLL(str(_compiled(anew=True)))
     except (OSError, RuntimeError, subprocess.SubprocessError) as error:  # RuntimeError: there is no home
         reason = getattr(error, "stderr", None) or error
         _log.warning("no fast kernels, PyTorch does their work: %s", reason)
         return None
 
 
-def _compiled() -> Path:
+def _compiled(*, anew: bool = False) -> Path:
     """The shared object of these sources for this machine, compiled if it is not there yet."""
-    compiler = os.environ.get("CC") or shutil.which("cc") or "gcc"
+    compiler = shlex.split(os.environ.get("CC") or shutil.which("gcc") or "cc")
     sources = sorted(Path(__file__).parent.glob("*.[ch]"))
-    version = subprocess.run([compiler, "--version"], capture_output=True, text=True, check=True).stdout
+    version = subprocess.run([*compiler, "--version"], capture_output=True, check=True).stdout
     key = hashlib.sha256(repr((FLAGS, compiler, version, _processor())).encode())
     for source in sources:
         key.update(source.read_bytes())
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "deminet"
     target = folder / f"kernels-{key.hexdigest()[:16]}.so"
-    if target.exists():
+    if target.exists() and not anew:
         return target
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with tempfile.TemporaryDirectory(dir=folder) as work:
 
         def run(*arguments: str) -> None:
-            subprocess.run([compiler, *arguments], cwd=work, capture_output=True, text=True, check=True)
+            subprocess.run([*compiler, *arguments], cwd=work, capture_output=True, text=True, check=True)
 
         # Linked without -fopenmp: the names of OpenMP stay open until PyTorch's library fills them.
         run("-c", "-fopenmp", *FLAGS, *(str(source) for source in sources if source.suffix == ".c"))

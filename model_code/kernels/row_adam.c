@@ -26,7 +26,7 @@ typedef struct {
 
 INLINE Missed missed_by(const Table *table, int64_t row) {
     int64_t last = table->last[row], now = table->done, missed = now - last;
-    if (!missed) return (Missed){1, 1, 0, 0};
+    if (missed <= 0) return (Missed){1, 1, 0, 0};
     const float *values = table->tails, *slopes = values + SETTLED + 1;
     int64_t from = last < SETTLED ? last : SETTLED, to = now < SETTLED ? now : SETTLED;
     // Where the powers end, all are 0 but those of beta_2.
@@ -84,7 +84,7 @@ void row_adam_read(const int64_t *ids, int64_t count, int64_t size, int32_t *see
     const Table table = {weight, moments, last, tails, powers, width, done, rate};
     const int64_t found = *number = distinct(ids, count, size, seen, rows, place);
     if (found < 0) return;
-    float *current = malloc((found * width + 1) * sizeof *current);
+    float *current = room(found * width + 1);
 #pragma omp parallel num_threads(threads) if (count >= MANY)
     {
 #pragma omp for schedule(static)

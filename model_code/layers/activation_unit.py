@@ -48,6 +48,9 @@ class ActivationUnit(nn.Module):
         if not library.ready(queries, history, self.first.weight):
             packing = Packing.of_mask(mask)
             return self.weights(queries, packing.pack(history), packing) @ history
+        same = queries.shape[::2] == history.shape[::2] and mask.shape == history.shape[:2]  # unchecked there
+        same = same and self.first.weight.shape[1] == 4 * queries.shape[2]
+        library.require_fit(same, queries, history, mask, self.first.weight)
         layers = [(layer.weight, layer.bias) for layer in (self.first, *self.others, self.score)]
         width = queries.shape[-1]
         if whole := all(size % LANES == 0 for size in (width, *(len(weight) for weight, _ in layers[:-1]))):

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from model_code.kernels.library import LANES, call, ready
+from model_code.kernels.library import LANES, call, ready, require_fit
 from model_code.layers.bands import band_sum, windows
 from model_code.layers.graph import Barriers, Edges, Graph
 from model_code.layers.initialisation import linear, xavier
@@ -61,6 +61,7 @@ class DependencyAttention(nn.Module):
         """Refine the nodes (..., L, d) over their edges."""
         if (nodes.shape[-1] // self.heads) % LANES or not ready(nodes, self.projection.weight):
             return self._refine(nodes, graph.barriers, packing)
+        require_fit(packing.mask.shape == nodes.shape[-3:-1], packing.mask, nodes)
         # The last of 8 shares of a node is idle: a kernel likes whole vectors.
         idle = self.centre.new_zeros(self.heads, LANES - 2 * RELATIONS - 1, self.centre.shape[-1])
         weights = torch.cat([self.centre, self.neighbour, self.relation[:, None], idle], 1)
@@ -111,6 +112,11 @@ class _Attention(torch.autograd.Function):
         weights: Tensor,  # (heads, 8, d/heads)
         bias: Tensor,  # (heads,)
     ) -> Tensor:
+        # The kernel checks nothing.
+        size = (*nodes.shape[-3:-1],)
+        same = edges.itself.shape[-2:] == size and edges.similar.shape[-3:] == (*size, size[1])
+        same = same and edges.near.shape[-4::3] == size and len(lengths) == size[0]
+        require_fit(same and nodes.shape[-1] == len(projection), nodes, *edges)
         inputs = [value.contiguous() for value in (lengths, nodes, projection, weights, bias, *edges)]
         groups, slots, width = nodes.shape[-3:]
         views = edges.itself.numel() // (groups * slots)

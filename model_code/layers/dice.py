@@ -42,6 +42,7 @@ class _Dice(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, inputs: Tensor, alpha: Tensor, norm: BatchNorm) -> Tensor:  # type: ignore[override]
+        library.require_fit(inputs.shape[1:] == alpha.shape, inputs, alpha)
         inputs = inputs.contiguous()
         gate, result = torch.empty_like(inputs), torch.empty_like(inputs)
         statistics = inputs.new_empty(2, inputs.shape[1])

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from model_code.kernels.library import LANES, call, ready
+from model_code.kernels.library import LANES, call, ready, require_fit
 from model_code.layers.initialisation import xavier
 from model_code.layers.packing import Packing
 
@@ -47,6 +47,7 @@ class InterestExtraction(nn.Module):
     def forward(self, nodes: Tensor, candidates: Tensor, packing: Packing) -> Tensor:
         """Extract the K interests of each candidate: (..., B, C, K, d)."""
         if nodes.shape[-1] % LANES == 0 and ready(nodes, self.hidden):
+            require_fit(packing.mask.shape == nodes.shape[-3:-1], packing.mask, nodes)
             views, shape = nodes.view(-1, *nodes.shape[-3:]), (*nodes.shape[:-2], -1, *self.score.shape[::2])
             fused: Tensor = _Extraction.apply(
                 packing.lengths, views, candidates, self.hidden, self.hidden_bias, self.score
@@ -75,6 +76,9 @@ class _Extraction(torch.autograd.Function):
         bias: Tensor,
         score: Tensor,
     ) -> Tensor:
+        # The kernel checks nothing.
+        same = len(lengths) == nodes.shape[1] == len(candidates)
+        require_fit(same and nodes.shape[-1] == candidates.shape[-1] == score.shape[-1], nodes, candidates)
         inputs = [value.contiguous() for value in (lengths, nodes, candidates, hidden, bias, score)]
         threads, pairs = torch.get_num_threads(), candidates.shape[1] * len(score)
         ctx.sizes = (threads, *nodes.shape[:3], candidates.shape[1], len(score), nodes.shape[3], SLOPE)

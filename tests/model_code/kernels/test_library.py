@@ -50,6 +50,13 @@ def test_kernels_are_compiled_once(kernels, tmp_path):
     assert compiled.stat().st_mtime_ns == before
 
 
+def test_half_a_file_is_compiled_over(kernels, tmp_path):
+    ask(XDG_CACHE_HOME=tmp_path)
+    (compiled,) = (tmp_path / "deminet").iterdir()
+    compiled.write_bytes(b"")
+    assert ask(XDG_CACHE_HOME=tmp_path).stdout.strip() == "True"
+
+
 def test_a_cache_that_cannot_be_written_is_no_failure(tmp_path):
     (tmp_path / "file").touch()
     done = ask(XDG_CACHE_HOME=tmp_path / "file")

@@ -85,3 +85,15 @@ def test_kernel_gives_what_pytorch_gives(
     slow = results(unit, queries, history, mask)
     for a, b in zip(fast, slow, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5 * max(1.0, b.abs().max().item()))
+
+
+@pytest.mark.parametrize(
+    ("queries", "history", "mask"),
+    [((2, 3, 16), (2, 4, 16), (2, 4)), ((2, 3, 8), (2, 4, 8), (2, 5)), ((3, 3, 8), (2, 4, 8), (2, 4))],
+)
+def test_shapes_that_do_not_fit_are_refused_before_the_kernel_runs(queries, history, mask):
+    if not library.ready():
+        pytest.skip("no C compiler: there are no kernels to guard")
+    unit = ActivationUnit(8, (8,), softmax=True)
+    with pytest.raises(ValueError, match="shapes do not fit"):
+        unit(torch.randn(queries), torch.randn(history), torch.ones(mask, dtype=torch.bool))
