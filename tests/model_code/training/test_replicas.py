@@ -111,7 +111,9 @@ def start(data_folder, folder, **settings):
 
 @pytest.mark.parametrize(("before", "after"), [(1, 2), (2, 1)])
 def test_a_stopped_run_goes_on_with_another_number_of_processes(data_folder, tmp_path, before, after):
-    settings = {"epochs": 3, "row_updates_from": 1}
+    # DIN is smooth. DemiNet has LeakyReLUs: an input that rounding moves across 0 changes a gradient by a step,
+    # after which two runs part.
+    settings = {"name": "din", "epochs": 3, "row_updates_from": 1}
     whole = train_small(data_folder, tmp_path / "whole", tmp_path / "other", **settings)
     process = start(data_folder, tmp_path, processes=before, **settings)
     process.send_signal(signal.SIGINT)
@@ -128,7 +130,8 @@ def test_a_stopped_run_goes_on_with_another_number_of_processes(data_folder, tmp
         **settings,
     )
     assert epochs[0] >= 1, "the resumed run began anew"
-    assert_same_course(resumed, whole, tolerance=1e-3)
+    assert_same_course(resumed, whole)
+    assert_same_weights(resumed, whole)
 
 
 def test_the_error_of_a_process_is_told(data_folder, tmp_path):
