@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <omp.h>
-
 #define LANES 8
 #define INLINE static inline __attribute__((always_inline))
 

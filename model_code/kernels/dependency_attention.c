@@ -12,9 +12,7 @@
 #define RELATION_SLOPE 0.01f
 
 typedef struct {
-    int64_t shared, views, groups, slots, heads, head_width, reach;  // shared: the views have the same nodes
-    const int64_t *length;     // (B)
-    const float *nodes;        // (1 or views, B, L, d)
+    int64_t slots, heads, head_width, reach;
     const float *projection;   // (d, d), z = projection h
     const float *weights;      // (heads, SHARES, head_width), the last of the SHARES idle
     const float *bias;         // (heads)
@@ -129,19 +127,18 @@ static void attend(const Job *job, Scratch *s, int64_t i, int64_t h, int itself,
     for (int r = 0; r < RELATIONS; r++) s->beta[r] = (r == LISTED ? itself : s->count[r] > 0) ? score[count++] : 0;
 }
 
+// refined (views, B, L, d) comes as zeros; nodes are (B, L, d) if the views share them, else (views, B, L, d).
 void dependency_attention(int64_t threads, int64_t shared, int64_t views, int64_t groups, int64_t slots,
                           int64_t heads, int64_t head_width, int64_t reach, const int64_t *length,
                           const float *nodes, const float *projection, const float *weights, const float *bias,
                           const uint8_t *near, const uint8_t *similar, const uint8_t *itself, float *refined) {
-    const Job job = {shared, views, groups, slots, heads, head_width, reach, length, nodes, projection, weights,
-                     bias, near, similar, itself};
+    const Job job = {slots, heads, head_width, reach, projection, weights, bias, near, similar, itself};
     const int64_t d = heads * head_width;
-#pragma omp parallel num_threads(threads)
-    {
-        const int64_t thread = omp_get_thread_num(), team = omp_get_num_threads();
-        const int64_t end = part_begin(length, groups, thread + 1, team);
+#pragma omp parallel for num_threads(threads) schedule(static, 1)
+    for (int64_t part = 0; part < threads; part++) {
+        const int64_t end = part_begin(length, groups, part + 1, threads);
         Scratch s = scratch(&job);
-        for (int64_t b = part_begin(length, groups, thread, team); b < end; b++)
+        for (int64_t b = part_begin(length, groups, part, threads); b < end; b++)
             for (int64_t view = 0; view < views; view++) {
                 const int64_t graph = view * groups + b, n = length[b];
                 if (!shared || view == 0) project(&job, &s, nodes + graph * slots * d, n);
@@ -227,16 +224,14 @@ void dependency_attention_backward(int64_t threads, int64_t shared, int64_t view
                                    const float *bias, const uint8_t *near, const uint8_t *similar,
                                    const uint8_t *itself, const float *upper, float *of_nodes, float *of_projection,
                                    float *of_weights, float *of_bias) {
-    const Job job = {shared, views, groups, slots, heads, head_width, reach, length, nodes, projection, weights,
-                     bias, near, similar, itself};
+    const Job job = {slots, heads, head_width, reach, projection, weights, bias, near, similar, itself};
     const int64_t d = heads * head_width;
-#pragma omp parallel num_threads(threads)
-    {
-        const int64_t thread = omp_get_thread_num(), team = omp_get_num_threads();
-        const int64_t end = part_begin(length, groups, thread + 1, team);
+#pragma omp parallel for num_threads(threads) schedule(static, 1)
+    for (int64_t part = 0; part < threads; part++) {
+        const int64_t end = part_begin(length, groups, part + 1, threads);
         Scratch s = scratch(&job);
-        float *projections = of_projection + thread * d * d, *shares = of_weights + thread * d * SHARES;
-        for (int64_t b = part_begin(length, groups, thread, team); b < end; b++)
+        float *projections = of_projection + part * d * d, *shares = of_weights + part * d * SHARES;
+        for (int64_t b = part_begin(length, groups, part, threads); b < end; b++)
             for (int64_t view = 0; view < views; view++) {
                 const int64_t graph = view * groups + b, n = length[b], at = (shared ? b : graph) * slots * d;
                 if (!shared || view == 0) {
@@ -249,7 +244,7 @@ void dependency_attention_backward(int64_t threads, int64_t shared, int64_t view
                     for (int64_t h = 0; h < heads; h++) {
                         attend(&job, &s, i, h, own, s.z + h * head_width, s.shares + h * n * SHARES);
                         attend_backward(&job, &s, i, h, n, upper + (graph * slots + i) * d + h * head_width, shares,
-                                        of_bias + thread * heads);
+                                        of_bias + part * heads);
                     }
                 }
                 if (!shared || view == views - 1)

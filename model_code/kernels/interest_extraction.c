@@ -8,11 +8,9 @@
 #include "common.h"
 
 typedef struct {
-    int64_t views, groups, slots, candidates, interests, width;
-    const int64_t *length;    // (B)
-    const float *nodes;       // (views, B, L, d)
-    const float *candidate;   // (B, C, d)
-    const float *hidden;      // (K d, 2 d), [A | B]
+    int64_t slots, candidates, interests, width;
+    const float *candidate;     // (B, C, d)
+    const float *hidden;        // (K d, 2 d), [A | B]
     const float *bias, *score;  // (K d)
     float slope;
 } Job;
@@ -92,14 +90,13 @@ void interest_extraction(int64_t threads, int64_t views, int64_t groups, int64_t
                          int64_t interests, int64_t width, float slope, const int64_t *length, const float *nodes,
                          const float *candidate, const float *hidden, const float *bias, const float *score,
                          float *alpha, float *vectors) {
-    const Job job = {views, groups, slots, candidates, interests, width, length, nodes, candidate, hidden, bias,
-                     score, slope};
-#pragma omp parallel num_threads(threads)
-    {
-        const int64_t thread = omp_get_thread_num(), team = omp_get_num_threads();
-        const int64_t end = part_begin(length, groups, thread + 1, team), pairs = candidates * interests;
+    const Job job = {slots, candidates, interests, width, candidate, hidden, bias, score, slope};
+    const int64_t pairs = candidates * interests;
+#pragma omp parallel for num_threads(threads) schedule(static, 1)
+    for (int64_t part = 0; part < threads; part++) {
+        const int64_t end = part_begin(length, groups, part + 1, threads);
         const Scratch s = scratch(&job);
-        for (int64_t b = part_begin(length, groups, thread, team); b < end; b++) {
+        for (int64_t b = part_begin(length, groups, part, threads); b < end; b++) {
             if (length[b] == 0) continue;
             share_candidates(&job, s, b);
             for (int64_t view = 0; view < views; view++) {
@@ -163,15 +160,14 @@ void interest_extraction_backward(int64_t threads, int64_t views, int64_t groups
                                   const float *nodes, const float *candidate, const float *hidden, const float *bias,
                                   const float *score, const float *alpha, const float *upper, float *of_nodes,
                                   float *of_candidate, float *of_hidden, float *of_bias, float *of_score) {
-    const Job job = {views, groups, slots, candidates, interests, width, length, nodes, candidate, hidden, bias,
-                     score, slope};
-#pragma omp parallel num_threads(threads)
-    {
-        const int64_t thread = omp_get_thread_num(), team = omp_get_num_threads(), kd = interests * width;
-        const int64_t end = part_begin(length, groups, thread + 1, team), pairs = candidates * interests;
+    const Job job = {slots, candidates, interests, width, candidate, hidden, bias, score, slope};
+    const int64_t pairs = candidates * interests, kd = interests * width;
+#pragma omp parallel for num_threads(threads) schedule(static, 1)
+    for (int64_t part = 0; part < threads; part++) {
+        const int64_t end = part_begin(length, groups, part + 1, threads);
         const Scratch s = scratch(&job);
-        float *of_weights = of_hidden + thread * 2 * kd * width, *of_shift = of_bias + thread * kd;
-        for (int64_t b = part_begin(length, groups, thread, team); b < end; b++) {
+        float *of_weights = of_hidden + part * 2 * kd * width, *of_shift = of_bias + part * kd;
+        for (int64_t b = part_begin(length, groups, part, threads); b < end; b++) {
             if (length[b] == 0) continue;
             share_candidates(&job, s, b);
             memset(s.of_shares, 0, candidates * kd * sizeof(float));
@@ -179,7 +175,7 @@ void interest_extraction_backward(int64_t threads, int64_t views, int64_t groups
                 const int64_t at = view * groups + b;
                 extract_backward(&job, s, nodes + at * slots * width, length[b], alpha + at * pairs * slots,
                                  upper + at * pairs * width, of_nodes + at * slots * width, of_weights,
-                                 of_score + thread * kd);
+                                 of_score + part * kd);
             }
             const float *target = candidate + b * candidates * width;
             multiply(candidates, width, kd, s.of_shares, kd, 1, hidden + width, 2 * width,

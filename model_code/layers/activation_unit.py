@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from model_code.kernels import library
+from model_code.kernels.library import LANES
 from model_code.layers.initialisation import linear
 from model_code.layers.packing import Packing
 
 _sigmoid_backward = torch.ops.aten.sigmoid_backward.grad_input
-LANES = 8  # numbers in the kernel's vectors
 
 
 class ActivationUnit(nn.Module):

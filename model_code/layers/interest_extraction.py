@@ -48,11 +48,11 @@ class InterestExtraction(nn.Module):
         """Extract the K interests of each candidate: (..., B, C, K, d)."""
         if nodes.shape[-1] % LANES == 0 and ready(nodes, self.hidden):
             require_fit(packing.mask.shape == nodes.shape[-3:-1], packing.mask, nodes)
-            views, shape = nodes.view(-1, *nodes.shape[-3:]), (*nodes.shape[:-2], -1, *self.score.shape[::2])
+            views = nodes.reshape(-1, *nodes.shape[-3:])
             fused: Tensor = _Extraction.apply(
                 packing.lengths, views, candidates, self.hidden, self.hidden_bias, self.score
             )
-            return fused.view(shape)
+            return fused.view(*nodes.shape[:-2], -1, *self.score.shape[::2])
         of_node, of_candidate = self.hidden.chunk(2, 1)
         position = F.linear(packing.pack(nodes), of_node)  # (..., P, K d)
         candidate = F.linear(candidates, of_candidate, self.hidden_bias)  # (B, C, K d)

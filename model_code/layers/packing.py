@@ -42,7 +42,7 @@ class Packing:
 
     @property
     def lengths(self) -> Tensor:
-        """How many slots of each group are valid (B,) int64."""
+        """How many slots of each group are valid (B,) int64; histories are left-aligned."""
         return self.mask.sum(1)
 
     def pack(self, vectors: Tensor) -> Tensor:

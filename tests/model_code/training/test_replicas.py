@@ -111,7 +111,7 @@ def start(data_folder, folder, **settings):
 
 @pytest.mark.parametrize(("before", "after"), [(1, 2), (2, 1)])
 def test_a_stopped_run_goes_on_with_another_number_of_processes(data_folder, tmp_path, before, after):
-    # DIN is smooth. DemiNet has LeakyReLUs: an input that rounding moves across 0 changes a gradient by a step,
+    # DIN is smooth. DemiNet has LeakyReLUs: when rounding moves an input across 0, a gradient changes by a step,
     # after which two runs part.
     settings = {"name": "din", "epochs": 3, "row_updates_from": 1}
     whole = train_small(data_folder, tmp_path / "whole", tmp_path / "other", **settings)
