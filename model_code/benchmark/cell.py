@@ -1,0 +1,74 @@
+"""One cell of a benchmark's grid: a model trained with one seed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from model_code.bundle import Bundle
+from model_code.evaluation.evaluate import Evaluation
+from model_code.files import Folder
+from model_code.models.choice import ModelChoice
+from model_code.settings import settings
+
+
+@settings
+class Cell:
+    """What to train: a model and a seed.
+
+    Attributes:
+        choice: the model; its label names the row of the tables.
+        seed: of its training.
+    """
+
+    choice: ModelChoice
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """Label and seed, for people and for folders."""
+        return f"{self.choice.label}-seed{self.seed}"
+
+
+@dataclass(frozen=True)
+class CellResult:
+    """What is kept of a finished cell for tables and figures."""
+
+    label: str
+    model: str  # name in the table of models
+    seed: int
+    evaluation: Evaluation  # on the test part; replicates of all cells are of the same draws of users
+    history: tuple[dict[str, Any], ...]  # one record a pass: see `model_code.training.loop.fit`
+    training: dict[str, Any]  # settings, device, processes, threads, parameters
+
+
+class CellFolder(Folder):
+    """A handle to a finished cell."""
+
+    @property
+    def bundle(self) -> Bundle:
+        """The trained model."""
+        return Bundle(self.path / "bundle")
+
+    @property
+    def scores(self) -> Path:
+        """The table of scored test samples."""
+        return self.path / "scores.parquet"
+
+    @property
+    def evaluation(self) -> Path:
+        """The evaluation, as JSON."""
+        return self.path / "evaluation.json"
+
+    def result(self, cell: Cell) -> CellResult:
+        """Read what tables and figures need of it."""
+        bundle = self.bundle
+        return CellResult(
+            label=cell.choice.label,
+            model=cell.choice.name,
+            seed=cell.seed,
+            evaluation=Evaluation.read(self.evaluation),
+            history=tuple(bundle.history),
+            training=dict(bundle.manifest["training"]),
+        )
