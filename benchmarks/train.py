@@ -19,6 +19,8 @@ from model_code.files import write_json
 from model_code.models.table import MODELS
 from model_code.training.device import resolve_device
 
+BASE = [name for name, known in MODELS.items() if not known.fixed]
+
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
@@ -26,7 +28,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     add = parser.add_argument
     add("--quick", action="store_true", help="one short run each, without globo and grow")
     add("--sections", nargs="+", choices=SECTIONS, help="what to measure (all)")
-    add("--models", nargs="+", choices=MODELS, default=list(MODELS), help="which models (all)")
+    add("--models", nargs="+", choices=MODELS, default=BASE, help="which models (all but variants)")
     add("--runs", type=int, help="processes a model, and pairs with the other package (3)")
     add("--grow-runs", type=int, default=1, help="processes a model and shape where the shape grows (1)")
     add("--seconds", type=float, help="of each part of a measurement, about (1)")

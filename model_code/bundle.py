@@ -22,7 +22,6 @@ from model_code.files import Folder, read_json, replacing, write_json
 from model_code.groups import PADDING, UNKNOWN, Group, LogShape, VocabularySizes
 from model_code.models.table import build, entry
 from model_code.sequences.vocabulary import CATEGORIES, FIRST_ID, ITEMS, USERS, Vocabulary
-from model_code.settings import parse
 
 FORMAT = 1
 WEIGHTS, MANIFEST, VOCABULARY, HISTORY = "model.safetensors", "bundle.json", "vocabulary", "history.json"
@@ -143,7 +142,7 @@ class Bundle(Folder):
         sizes = VocabularySizes(**manifest["sizes"])
         shape = LogShape(sizes, manifest["max_length"], torch.zeros(sizes.items, dtype=torch.int64))
         name = manifest["model"]
-        settings: Any = parse(entry(name).settings, manifest["settings"], f"{self.path / MANIFEST}: settings")
+        settings: Any = entry(name).parse(manifest["settings"], f"{self.path / MANIFEST}: settings")
         model = build(name, settings, shape)
         model.load_state_dict(load_file(self.path / WEIGHTS))
         return model.to(device).eval()

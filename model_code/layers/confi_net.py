@@ -41,11 +41,3 @@ class ConfiNet(nn.Module):
             vectors = layer(F.leaky_relu(vectors))  # at last c (..., K, d)
         scores: Tensor = (vectors * self.prototypes).sum(-1) / width**0.5
         return scores.softmax(-1)
-
-
-class EqualConfidence(nn.Module):
-    """The same confidence in each expert, 1/K: all there is to say when K = 1. Called as `ConfiNet` is."""
-
-    def forward(self, interests: Tensor, context: Tensor) -> Tensor:
-        """Weigh the experts equally: (..., K)."""
-        return interests.new_full(interests.shape[:-1], 1 / interests.shape[-2])

@@ -50,6 +50,11 @@ class Graph:
         """See `bar`."""
         return bar(self.edges, self.dtype)
 
+    @cached_property
+    def adjacency(self) -> Tensor:
+        """See `adjacency`."""
+        return adjacency(self.edges)
+
 
 def bar(edges: Edges, dtype: torch.dtype) -> Barriers:
     """Turn edges into barriers, as sums are many times faster than choices by a mask."""
@@ -57,6 +62,19 @@ def bar(edges: Edges, dtype: torch.dtype) -> Barriers:
     near, similar, itself = ((1 - kind.to(dtype)) * lowest for kind in edges)
     relations = [near.amax(-2), similar.amax(-1).unsqueeze(-2), itself.unsqueeze(-2)]
     return Barriers(near, similar, torch.cat(relations, -2))
+
+
+def adjacency(edges: Edges) -> Tensor:
+    """All relations alike, (..., 4, L, L) bool; [i, j]: j is a neighbour of i. In, out, similar, itself."""
+    reach, slots = edges.near.shape[-2:]
+    position = torch.arange(slots, device=edges.near.device)
+    ahead = position - position[:, None]  # of i, where j stands
+    sides = []
+    for side, (first, end) in enumerate(offsets(reach)):
+        entry = (ahead - first).clamp(0, reach - 1)
+        within = (ahead >= first) & (ahead < end)
+        sides.append(edges.near[..., side, entry, position[:, None]] & within)
+    return torch.stack([*sides, edges.similar, edges.itself.diag_embed()], -3)
 
 
 def offsets(neighbors: int) -> tuple[tuple[int, int], tuple[int, int]]:

@@ -7,7 +7,7 @@ from dataclasses import asdict, field
 from typing import Any
 
 from model_code.models.table import entry
-from model_code.settings import parse, require, settings
+from model_code.settings import require, settings
 
 
 @settings
@@ -26,7 +26,7 @@ class ModelChoice:
     label: str = ""
 
     def __post_init__(self) -> None:
-        complete = asdict(parse(entry(self.name).settings, self.settings, f"{self.name}.settings"))
+        complete = asdict(self.typed_settings)
         object.__setattr__(self, "settings", complete)
         object.__setattr__(self, "label", self.label or self.name)
         plain = self.label.replace("_", "").replace("-", "").isalnum()
@@ -35,4 +35,4 @@ class ModelChoice:
     @property
     def typed_settings(self) -> Any:
         """The settings as the model's own type."""
-        return parse(entry(self.name).settings, self.settings, f"{self.name}.settings")
+        return entry(self.name).parse(self.settings, f"{self.name}.settings")

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor, nn
 
 from model_code.groups import Group, LogShape, Output
-from model_code.layers.confi_net import ConfiNet, EqualConfidence
-from model_code.layers.dependency_attention import DependencyAttention
+from model_code.layers.confidences import Aggregation, make_confidence
 from model_code.layers.embedding_table import EmbeddingTable
 from model_code.layers.graph import Edges, Graph, add_views, build_edges
+from model_code.layers.graph_operators import GRAPH_OPERATORS, GraphOperator
 from model_code.layers.interest_experts import InterestExperts
 from model_code.layers.interest_extraction import InterestExtraction
 from model_code.layers.masked import masked_mean
@@ -31,10 +31,16 @@ class DemiNetSettings:
             self-supervision is next to the cross-entropy's.
         neighbors: epsilon, reach of the contextual relations, in positions.
         threshold: t, least cosine of a similarity edge.
-        layers: of dependency attention.
-        heads: Phi, of dependency attention.
+        operator: that refines the history over its graph: "dha", dependency attention; "gat", "gcmc" or
+            "lightgcn" in its place; "none" extracts interests from the raw sequence. Without a graph there
+            are no views of it, and so no self-supervision.
+        layers: of the operator.
+        heads: Phi, of dependency attention and of "gat".
         residual: add each layer's input to its output.
         interests: K.
+        experts: "interests", one for each; "single", one for all of them together.
+        aggregation: of the experts' scores: "confi_net"; "mean"; "hard_routing", which trains as "confi_net"
+            and then takes the expert of the highest confidence; "moe", a gate that sees no interest.
         hidden: widths of the hidden layers of the experts and of Confi-Net.
         product: let the experts read the product of candidate and history summary as well.
         user_embedding: let the experts read a vector of the user as well.
@@ -46,10 +52,13 @@ class DemiNetSettings:
     embedding_scale: float = 0.1
     neighbors: int = 3
     threshold: float = 0.7
+    operator: GraphOperator | Literal["none"] = "dha"
     layers: int = 2
     heads: int = 2
     residual: bool = False
     interests: int = 4
+    experts: Literal["interests", "single"] = "interests"
+    aggregation: Aggregation = "confi_net"
     hidden: tuple[int, ...] = (200, 80)
     product: bool = False
     user_embedding: bool = False
@@ -60,6 +69,13 @@ class DemiNetSettings:
         for name in ("embedding_width", "neighbors", "layers", "heads", "interests"):
             value = getattr(self, name)
             require(value > 0, f"deminet.{name}", value, "a positive number")
+        for name, options in (
+            ("operator", (*GRAPH_OPERATORS, "none")),
+            ("experts", ("interests", "single")),
+            ("aggregation", get_args(Aggregation)),
+        ):
+            value = getattr(self, name)
+            require(value in options, f"deminet.{name}", value, f"one of {', '.join(options)}")
         width = 2 * self.embedding_width
         require(width % self.heads == 0, "deminet.heads", self.heads, f"a divisor of the node width, {width}")
         require(self.embedding_scale > 0, "deminet.embedding_scale", self.embedding_scale, "positive")
@@ -74,7 +90,7 @@ class Interests(NamedTuple):
     """What DemiNet makes of a user with respect to each candidate."""
 
     vectors: Tensor  # V, (B, C, K, d)
-    confidence: Tensor  # omega, (B, C, K); sums to 1 over K
+    confidence: Tensor  # omega, (B, C, K), or (B, C, 1) for a single expert; sums to 1
 
 
 class DemiNet(nn.Module):
@@ -104,32 +120,35 @@ class DemiNet(nn.Module):
     def __init__(self, settings: DemiNetSettings, shape: LogShape) -> None:
         super().__init__()
         self.settings = settings
-        beta = settings.beta
-        self.loss_weights: dict[str, float] = {"self_supervision": beta} if beta > 0 else {}
+        beta, operator = settings.beta, settings.operator
+        supervised = beta > 0 and operator != "none"
+        self.loss_weights: dict[str, float] = {"self_supervision": beta} if supervised else {}
 
         scale, interests, hidden = settings.embedding_scale, settings.interests, settings.hidden
         self.nodes = NodeEmbedding(shape.sizes, settings.embedding_width, scale)
         width = self.nodes.width
-        self.layers = nn.ModuleList(
-            DependencyAttention(width, settings.heads) for _ in range(settings.layers)
-        )
+        self.layers = nn.ModuleList()
+        if operator != "none":
+            make = GRAPH_OPERATORS[operator]
+            self.layers.extend(make(width, settings.heads) for _ in range(settings.layers))
         self.positions = nn.Parameter(torch.randn(shape.max_length, width) * scale)
         self.extraction = InterestExtraction(width, interests)
-        self.confidence = ConfiNet(width, interests, hidden) if interests > 1 else EqualConfidence()
+        experts = interests if settings.experts == "interests" else 1
+        self.confidence = make_confidence(settings.aggregation, width, experts, hidden)
         inputs = (interests + 2 + settings.product) * width
         self.users = None
         if settings.user_embedding:
             self.users = EmbeddingTable(shape.sizes.users, settings.embedding_width, scale)
             inputs += settings.embedding_width
-        self.experts = InterestExperts(inputs, interests, hidden)
+        self.experts = InterestExperts(inputs, experts, hidden)
 
     def forward(self, group: Group) -> Output:
         """Score the candidates of each group."""
         history, candidates = self.nodes(group)
         packing = Packing.of(group)
-        edges = self._graph(group, history)
+        edges = self._edges(group, history)
         losses: dict[str, Tensor] = {}
-        if self.training and self.loss_weights:
+        if self.training and self.loss_weights and edges is not None:
             # One pass over the graph and its two views: what does not depend on the edges is computed once.
             edges = add_views(edges, self.settings.edge_dropout)
             vectors, first, second = self._extract(packing, history, candidates, edges).unbind()
@@ -147,19 +166,23 @@ class DemiNet(nn.Module):
         """Return the interests of each group with respect to its candidates, and the experts' confidences."""
         history, candidates = self.nodes(group)
         packing = Packing.of(group)
-        vectors = self._extract(packing, history, candidates, self._graph(group, history))
+        vectors = self._extract(packing, history, candidates, self._edges(group, history))
         return Interests(vectors, self.confidence(vectors, self._context(packing, history, candidates)))
 
-    def _graph(self, group: Group, history: Tensor) -> Edges:
+    def _edges(self, group: Group, history: Tensor) -> Edges | None:
         s = self.settings
+        if s.operator == "none":
+            return None
         return build_edges(history, group, neighbors=s.neighbors, threshold=s.threshold)
 
-    def _extract(self, packing: Packing, history: Tensor, candidates: Tensor, edges: Edges) -> Tensor:
+    def _extract(self, packing: Packing, history: Tensor, candidates: Tensor, edges: Edges | None) -> Tensor:
         """Refine the history over ``edges`` and extract V (..., B, C, K, d), with the edges' view axis."""
-        nodes, graph = history, Graph(edges, history.dtype)
-        for layer in self.layers:
-            refined = layer(nodes, graph, packing)
-            nodes = nodes + refined if self.settings.residual else refined
+        nodes = history
+        if edges is not None:
+            graph = Graph(edges, history.dtype)
+            for layer in self.layers:
+                refined = layer(nodes, graph, packing)
+                nodes = nodes + refined if self.settings.residual else refined
         nodes = nodes + self.positions[: history.shape[1]]  # Eq. 12
         vectors: Tensor = self.extraction(nodes, candidates, packing)
         return vectors

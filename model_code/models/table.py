@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from torch import nn
@@ -10,7 +12,7 @@ from model_code.groups import LogShape
 from model_code.models.deminet import DemiNet, DemiNetSettings
 from model_code.models.din import DIN, DINSettings
 from model_code.models.popularity import Popularity, PopularitySettings
-from model_code.settings import SettingsError, require
+from model_code.settings import SettingsError, parse, require
 
 
 class Entry(NamedTuple):
@@ -18,12 +20,40 @@ class Entry(NamedTuple):
 
     settings: type
     model: type[nn.Module]  # made as model(settings, shape)
+    fixed: Mapping[str, Any] = MappingProxyType({})  # settings that make it this variant of the model
+
+    def parse(self, values: Mapping[str, Any], where: str) -> Any:
+        """Build the settings from plain values.
+
+        Raises:
+            SettingsError: naming each bad key and its value, and those that would make it another variant.
+        """
+        for key, value in self.fixed.items():
+            given = values.get(key, value)
+            require(given == value, f"{where}.{key}", given, f"{value!r}, which makes it this model")
+        return parse(self.settings, {**values, **self.fixed}, where)
+
+
+def _variant(**fixed: Any) -> Entry:
+    return Entry(DemiNetSettings, DemiNet, fixed)
 
 
 MODELS = {
     "deminet": Entry(DemiNetSettings, DemiNet),
     "din": Entry(DINSettings, DIN),
     "popularity": Entry(PopularitySettings, Popularity),
+    # DemiNet with one part exchanged: other weights for the experts,
+    "multi_avg": _variant(aggregation="mean"),
+    "hard_routing": _variant(aggregation="hard_routing"),
+    "moe": _variant(aggregation="moe"),
+    # a part left out,
+    "wo_dha": _variant(operator="none"),
+    "wo_ssl": _variant(beta=0.0),
+    "wo_ie": _variant(experts="single"),
+    # another operator on the graph.
+    "gat": _variant(operator="gat"),
+    "gcmc": _variant(operator="gcmc"),
+    "lightgcn": _variant(operator="lightgcn"),
 }
 
 

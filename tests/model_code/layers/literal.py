@@ -66,6 +66,47 @@ def dependency_attention(nodes, sets, projection, centre, neighbour, relation, r
     return out
 
 
+def union(sets):
+    """Neighbours of each node by any relation."""
+    return [sorted({j for name in RELATIONS for j in sets[name][i]}) for i in range(len(sets["in"]))]
+
+
+def graph_attention(nodes, sets, projection, centre, neighbour):
+    """GAT over the union. ``centre`` and ``neighbour`` (heads, d/heads) are the two halves of w."""
+    heads, width = centre.shape
+    out = np.zeros((len(nodes), heads * width))
+    for head in range(heads):
+        cut = slice(head * width, (head + 1) * width)
+        z = [(projection @ h)[cut] for h in nodes]
+        w = np.concatenate([centre[head], neighbour[head]])
+        for i, around in enumerate(union(sets)):
+            if around:
+                weights = softmax([leaky(w @ np.concatenate([z[i], z[j]]), 0.2) for j in around])
+                out[i, cut] = sum(a * z[j] for a, j in zip(weights, around, strict=True))
+    return out
+
+
+def graph_convolution(nodes, sets, relations):
+    """GCMC: ``relations`` holds a matrix (d, d) for each relation."""
+    out = np.zeros_like(nodes)
+    for i in range(len(nodes)):
+        for name, matrix in zip(RELATIONS, relations, strict=True):
+            around = sets[name][i]
+            if around:
+                out[i] += matrix @ (sum(nodes[j] for j in around) / len(around))
+    return np.maximum(out, 0)
+
+
+def light_graph_convolution(nodes, sets):
+    """LightGCN over the union; a neighbour that itself has none counts as if it had one."""
+    around = union(sets)
+    out = np.zeros_like(nodes)
+    for i, neighbours_of_i in enumerate(around):
+        for j in neighbours_of_i:
+            out[i] += nodes[j] / math.sqrt(len(neighbours_of_i) * max(1, len(around[j])))
+    return out
+
+
 def interests(nodes, candidate, hidden, hidden_bias, score):
     """Eq. 13 for one candidate: hidden (K, d, 2d), hidden_bias (K, d), score (K, d) -> V (K, d)."""
     vectors = []

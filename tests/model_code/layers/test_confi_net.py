@@ -2,7 +2,7 @@ import literal
 import torch
 from examples import array, close, randomise
 
-from model_code.layers.confi_net import ConfiNet, EqualConfidence
+from model_code.layers.confi_net import ConfiNet
 
 
 def test_equation():
@@ -19,8 +19,3 @@ def test_equation():
             )
             close(omega[b, c], expected)
     torch.testing.assert_close(omega.sum(-1), torch.ones(2, 6, dtype=torch.float64))
-
-
-def test_equal_confidence():
-    omega = EqualConfidence()(torch.randn(2, 6, 4, 8), torch.randn(2, 6, 16))
-    assert torch.equal(omega, torch.full((2, 6, 4), 0.25))

@@ -4,7 +4,7 @@ import torch
 from examples import SIZES, neighbour_sets, random_group, randomise
 
 from model_code.groups import UNKNOWN
-from model_code.layers.graph import Edges, add_views, build_edges
+from model_code.layers.graph import Edges, add_views, adjacency, build_edges
 from model_code.layers.node_embedding import NodeEmbedding
 from model_code.replicas import Shard, sharing
 
@@ -33,6 +33,17 @@ def test_edges_are_those_of_the_equations(group, nodes, epsilon, threshold):
         assert found == {name: around + [[]] * (max(LENGTHS) - n) for name, around in sets.items()}
         similar += sum(map(len, sets["sim"]))
     assert similar > 0
+
+
+@pytest.mark.parametrize("epsilon", [1, 3, 10])
+def test_adjacency_holds_all_relations_alike(group, nodes, epsilon):
+    views = add_views(build_edges(nodes, group, neighbors=epsilon, threshold=0.5), 0.6)
+    linked = adjacency(views)
+    for v in range(3):
+        for b in range(len(LENGTHS)):
+            sets = neighbour_sets(Edges(*(kind[v, b] for kind in views)))
+            for relation, name in zip(linked[v, b], literal.RELATIONS, strict=True):
+                assert [row.nonzero().flatten().tolist() for row in relation] == sets[name]
 
 
 def test_unknown_items_are_not_similar_to_each_other(group, nodes):

@@ -12,13 +12,15 @@ from model_code.layers.packing import Packing
 from model_code.models.deminet import DemiNetSettings
 from model_code.models.din import DINSettings
 from model_code.models.popularity import PopularitySettings
-from model_code.models.table import MODELS, build
+from model_code.models.table import MODELS, build, entry
 
 LENGTHS = [6, 1, 3, 7]
+VARIANTS = ("multi_avg", "hard_routing", "moe", "wo_dha", "wo_ssl", "wo_ie", "gat", "gcmc", "lightgcn")
 CASES = {
     "deminet": DemiNetSettings(),
     "deminet-extras": DemiNetSettings(residual=True, product=True, user_embedding=True, threshold=0.0),
     "deminet-one-interest": DemiNetSettings(interests=1),
+    **{name: entry(name).parse({}, name) for name in VARIANTS},
     "din": DINSettings(),
     "din-no-softmax": DINSettings(softmax=False, user_embedding=True),
     "popularity": PopularitySettings(),
