@@ -141,7 +141,7 @@ def _ranker(name: str, folder: Path) -> Any:
     ):
         pq.write_table(pa.table({key: np.arange(size), "category": category[:size]}), vocabulary / file)
     sizes = vocabularies.Vocabulary.load(vocabulary).sizes
-    settings = MODELS[name].settings()
+    settings = MODELS[name].defaults()
     shape = LogShape(sizes, HISTORY, torch.ones(sizes.items, dtype=torch.int64))
     torch.manual_seed(0)
     bundle = write_bundle(

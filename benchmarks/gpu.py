@@ -32,7 +32,7 @@ class Run:
     def __init__(self, model: str, device: str, batch: int = 256, *, replay: bool = True) -> None:
         torch.manual_seed(1)
         data, settings = synthetic_log(Shape()), TrainingSettings()
-        self.model = build(model, entry(model).settings(), data.shape).to(device).train()
+        self.model = build(model, entry(model).defaults(), data.shape).to(device).train()
         self.optimizer = ModelOptimizer(self.model, settings)
         self.step = TrainingStep(self.model, self.optimizer, settings)
         if not replay:

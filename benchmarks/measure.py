@@ -164,7 +164,7 @@ def demand(job: Job) -> Result:
 def model_settings(job: Job) -> Any:
     """The model's settings: its defaults, but for what the shape says."""
     own = {"interests": job.shape.interests} if job.model == "deminet" else {}
-    return entry(job.model).settings(**own)
+    return entry(job.model).defaults(**own)
 
 
 def fit_batches(data: SequenceData, resident: ResidentLog, shape: Shape) -> FitBatches:

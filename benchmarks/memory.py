@@ -57,7 +57,7 @@ def measure(log: Path, name: str, steps: int) -> None:
     with phase("load"):
         data = SequenceData.load(log)
     with phase("model"):
-        model = build(name, entry(name).settings(), data.shape)
+        model = build(name, entry(name).defaults(), data.shape)
         fit = Fit(model, settings, log.parent / "checkpoint", "benchmark", lambda progress: None)
     with phase("sampler"):
         groups = round(settings.batch_size / (1 + data.settings.negatives_per_positive))

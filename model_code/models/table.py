@@ -22,6 +22,10 @@ class Entry(NamedTuple):
     model: type[nn.Module]  # made as model(settings, shape)
     fixed: Mapping[str, Any] = MappingProxyType({})  # settings that make it this variant of the model
 
+    def defaults(self, **changes: Any) -> Any:
+        """Settings with the values of ``changes``, the others as they are by default."""
+        return self.settings(**{**changes, **self.fixed})
+
     def parse(self, values: Mapping[str, Any], where: str) -> Any:
         """Build the settings from plain values.
 

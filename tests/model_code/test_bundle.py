@@ -42,7 +42,7 @@ def vocabulary(tmp_path):
 
 def make(name, vocabulary, out):
     torch.manual_seed(3)
-    settings = MODELS[name].settings()
+    settings = MODELS[name].defaults()
     model = build(name, settings, SHAPE).eval()
     details = {"data": {"split_timestamp": 1}}
     bundle = write_bundle(
