@@ -11,24 +11,25 @@ from model_code.evaluation.evaluate import Evaluation
 from model_code.files import Folder
 from model_code.models.choice import ModelChoice
 from model_code.settings import settings
+from model_code.training.settings import TrainingSettings
 
 
 @settings
 class Cell:
-    """What to train: a model and a seed.
+    """What to train.
 
     Attributes:
         choice: the model; its label names the row of the tables.
-        seed: of its training.
+        training: how to train it, the seed included.
     """
 
     choice: ModelChoice
-    seed: int
+    training: TrainingSettings
 
     @property
     def name(self) -> str:
         """Label and seed, for people and for folders."""
-        return f"{self.choice.label}-seed{self.seed}"
+        return f"{self.choice.label}-seed{self.training.seed}"
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class CellResult:
 
 
 class CellFolder(Folder):
-    """A handle to a finished cell."""
+    """A handle to the folder of a cell: finished once it holds the evaluation, which is written last."""
 
     @property
     def bundle(self) -> Bundle:
@@ -61,13 +62,23 @@ class CellFolder(Folder):
         """The evaluation, as JSON."""
         return self.path / "evaluation.json"
 
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is left to do."""
+        return self.evaluation.exists()
+
+    @property
+    def seconds(self) -> float:
+        """How long its training took."""
+        return float(self.bundle.history[-1]["seconds"])
+
     def result(self, cell: Cell) -> CellResult:
         """Read what tables and figures need of it."""
         bundle = self.bundle
         return CellResult(
             label=cell.choice.label,
             model=cell.choice.name,
-            seed=cell.seed,
+            seed=cell.training.seed,
             evaluation=Evaluation.read(self.evaluation),
             history=tuple(bundle.history),
             training=dict(bundle.manifest["training"]),
