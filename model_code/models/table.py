@@ -9,8 +9,11 @@ from typing import Any, NamedTuple
 from torch import nn
 
 from model_code.groups import LogShape
+from model_code.models.comirec_dr import ComiRecDR, ComiRecDRSettings
+from model_code.models.comirec_sa import ComiRecSA, ComiRecSASettings
 from model_code.models.deminet import DemiNet, DemiNetSettings
 from model_code.models.din import DIN, DINSettings
+from model_code.models.mind import MIND, MINDSettings
 from model_code.models.popularity import Popularity, PopularitySettings
 from model_code.settings import SettingsError, parse, require
 
@@ -43,8 +46,11 @@ def _variant(**fixed: Any) -> Entry:
 
 
 MODELS = {
+    "comirec_dr": Entry(ComiRecDRSettings, ComiRecDR),
+    "comirec_sa": Entry(ComiRecSASettings, ComiRecSA),
     "deminet": Entry(DemiNetSettings, DemiNet),
     "din": Entry(DINSettings, DIN),
+    "mind": Entry(MINDSettings, MIND),
     "popularity": Entry(PopularitySettings, Popularity),
     # DemiNet with one part exchanged: other weights for the experts,
     "multi_avg": _variant(aggregation="mean"),

@@ -175,3 +175,62 @@ def dice(rows, alpha, statistics=(None, None)):
     """Dice on rows (N, F)."""
     p = sigmoid(batch_norm(rows, *statistics))
     return p * rows + (1 - p) * alpha * rows
+
+
+def squash(z):
+    """Shorten z to less than 1; 0 stays."""
+    square = sum(x * x for x in z)
+    return z * 0 if square == 0 else square / (1 + square) * z / math.sqrt(square)
+
+
+def route(votes, logits, iterations):
+    """Dynamic routing of one history: votes (K, n, d), logits (K, n) -> capsules (K, d), weights (K, n)."""
+    interests, n = logits.shape
+    logits = logits.copy()
+    weights, capsules = np.zeros((interests, n)), np.zeros((interests, votes.shape[-1]))
+    for _ in range(iterations):
+        for i in range(n):
+            weights[:, i] = softmax(logits[:, i])
+        for k in range(interests):
+            z = np.zeros(votes.shape[-1])
+            for i in range(n):
+                z += weights[k, i] * votes[k, i]
+            capsules[k] = squash(z)
+        for k in range(interests):
+            for i in range(n):
+                logits[k, i] += capsules[k] @ votes[k, i]
+    return capsules, weights
+
+
+def label_aware_attention(interests, query, power):
+    """MIND's vector of the user for one candidate."""
+    weights = softmax([power * (v @ query) for v in interests])
+    return sum(w * v for w, v in zip(weights, interests, strict=True))
+
+
+def hard_readout(interests, query):
+    """ComiRec's vector of the user for one candidate."""
+    best = interests[0]
+    for v in interests[1:]:
+        if v @ query > best @ query:
+            best = v
+    return best
+
+
+def self_attentive_extraction(events, positions, hidden, score):
+    """ComiRec-SA's interests of one history: events (n, d), hidden (4d, d), score (K, 4d) -> V (K, d)."""
+    units = [np.tanh(hidden @ (e + p)) for e, p in zip(events, positions, strict=True)]
+    vectors = np.zeros((len(score), events.shape[1]))
+    for k, row in enumerate(score):
+        for a, e in zip(softmax([row @ unit for unit in units]), events, strict=True):
+            vectors[k] += a * e
+    return vectors
+
+
+def interest_head(samples, layers, alphas, statistics):
+    """Logits (N,) of samples (q, v, other vectors) by a network with Dice: ``layers`` of (weight, bias)."""
+    rows = np.array([np.concatenate([q, v, q * v, *others]) for q, v, *others in samples])
+    *hidden, (weight, bias) = layers
+    for (w, b), alpha, known in zip(hidden, alphas, statistics, strict=True):
+        rows = dice(rows @ w.T + b, alpha, known)
+    return (rows @ weight.T + bias)[:, 0]

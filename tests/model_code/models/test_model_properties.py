@@ -9,20 +9,32 @@ from examples import log_shape, random_group, randomise
 
 from model_code.groups import PADDING, VocabularySizes
 from model_code.layers.packing import Packing
+from model_code.models.comirec_dr import ComiRecDRSettings
+from model_code.models.comirec_sa import ComiRecSASettings
 from model_code.models.deminet import DemiNetSettings
 from model_code.models.din import DINSettings
+from model_code.models.mind import MINDSettings
 from model_code.models.popularity import PopularitySettings
 from model_code.models.table import MODELS, build, entry
 
 LENGTHS = [6, 1, 3, 7]
 VARIANTS = ("multi_avg", "hard_routing", "moe", "wo_dha", "wo_ssl", "wo_ie", "gat", "gcmc", "lightgcn")
 CASES = {
+    "comirec_dr": ComiRecDRSettings(),
+    "comirec_dr-user": ComiRecDRSettings(interests=2, iterations=1, user_embedding=True),
+    "comirec_dr-one-interest": ComiRecDRSettings(interests=1),
+    "comirec_sa": ComiRecSASettings(),
+    "comirec_sa-user": ComiRecSASettings(interests=2, user_embedding=True),
+    "comirec_sa-one-interest": ComiRecSASettings(interests=1),
     "deminet": DemiNetSettings(),
     "deminet-extras": DemiNetSettings(residual=True, product=True, user_embedding=True, threshold=0.0),
     "deminet-one-interest": DemiNetSettings(interests=1),
     **{name: entry(name).parse({}, name) for name in VARIANTS},
     "din": DINSettings(),
     "din-no-softmax": DINSettings(softmax=False, user_embedding=True),
+    "mind": MINDSettings(),
+    "mind-user": MINDSettings(interests=7, power=2.0, user_embedding=True),
+    "mind-one-interest": MINDSettings(interests=1),
     "popularity": PopularitySettings(),
 }
 
