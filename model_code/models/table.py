@@ -9,6 +9,7 @@ from torch import nn
 from model_code.groups import LogShape
 from model_code.models.deminet import DemiNet, DemiNetSettings
 from model_code.models.din import DIN, DINSettings
+from model_code.models.dmin import DMIN, DMINSettings
 from model_code.models.popularity import Popularity, PopularitySettings
 from model_code.settings import SettingsError, require
 
@@ -23,6 +24,7 @@ class Entry(NamedTuple):
 MODELS = {
     "deminet": Entry(DemiNetSettings, DemiNet),
     "din": Entry(DINSettings, DIN),
+    "dmin": Entry(DMINSettings, DMIN),
     "popularity": Entry(PopularitySettings, Popularity),
 }
 
