@@ -86,6 +86,22 @@ def mean(values: Tensor) -> Tensor:
     return result / count()
 
 
+def batch_mean(total: Tensor, number: Tensor, groups: int) -> Tensor:
+    """Mean over entries of which groups have different numbers, as the histories' events.
+
+    Processes are averaged by how many groups each has (`Shard.weight`). This is scaled such that they then
+    give the mean over all entries of the batch, and not that of their means.
+
+    Args:
+        total: sum over the entries of the groups at hand, a scalar.
+        number: how many these are, a scalar; there may be none.
+        groups: at hand.
+    """
+    shard = current(groups)
+    of_batch = mean(number.to(total.dtype)) * shard.processes
+    return total / of_batch.clamp(min=1) * (shard.total / (shard.end - shard.start))
+
+
 def any_of(*flags: bool) -> list[bool]:
     """For each flag, whether any process has raised it."""
     if count() == 1:

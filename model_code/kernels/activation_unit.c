@@ -12,6 +12,7 @@ typedef struct {
     const int64_t *widths;             // (1 + layers,) of the vectors, then of each hidden layer
     const float *parameters;           // weight and bias of each layer, then of the score
     const float *queries, *history;    // (B, C, d), (B, L, d)
+    const float *offsets;              // (P, width) of the first layer's sums, for the P events of all groups; or none
     int64_t kept;                      // whether `hidden` keeps every pair's outputs, or one group's for each thread
     float *hidden;                     // of each (group, candidate): outputs of each layer (events, width)
     float *weights;                    // (B, C, L)
@@ -39,12 +40,14 @@ static int64_t widest(const unit *u) {
     return most;
 }
 
+static int64_t events_before(const unit *u, int64_t group) {
+    int64_t before = 0;
+    for (int64_t b = 0; b < group; b++) before += u->lengths[b];
+    return before;
+}
+
 static float *hidden_of(const unit *u, int64_t group, int64_t part) {
-    int64_t before = u->slots * part;
-    if (u->kept) {
-        before = 0;
-        for (int64_t b = 0; b < group; b++) before += u->lengths[b];
-    }
+    int64_t before = u->kept ? events_before(u, group) : u->slots * part;
     return u->hidden + before * u->candidates * hidden_at(u, u->layers);
 }
 
@@ -119,11 +122,13 @@ static void group_forward(const unit *u, int64_t group, int64_t normalise, const
     int64_t n = u->lengths[group], d = u->widths[0], width = u->widths[1], count = u->candidates;
     const float *queries = u->queries + group * count * d, *keys = u->history + group * u->slots * d;
     float *weights = u->weights + group * count * u->slots;
+    const float *offsets = u->offsets ? u->offsets + events_before(u, group) * width : NULL;
     float *matrix = scratch, *shares = matrix + d * width, *scores = shares + count * width;
     fill(count, width, u->parameters + 4 * d * width, shares);
     multiply(count, width, d, queries, d, 1, turned, width, shares, width);
     for (int64_t c = 0; c < count; c++) {
         fill(n, width, shares + c * width, hidden);
+        if (offsets) add(n * width, offsets, hidden);
         first_forward(u, n, queries + c * d, keys, turned, matrix, hidden);
         weigh(u, n, further_forward(u, n, turned, hidden), normalise, scores, weights + c * u->slots);
         hidden += n * hidden_at(u, u->layers);
@@ -134,9 +139,10 @@ static void group_forward(const unit *u, int64_t group, int64_t normalise, const
 
 void activation_unit_forward(int64_t groups, int64_t candidates, int64_t slots, const int64_t *lengths,
                              int64_t layers, const int64_t *widths, const float *parameters, const float *queries,
-                             const float *history, int64_t normalise, int64_t kept, float *hidden, float *weights,
-                             float *interest, int64_t threads) {
-    unit u = {groups, candidates, slots, lengths, layers, widths, parameters, queries, history, kept, hidden, weights};
+                             const float *history, const float *offsets, int64_t normalise, int64_t kept,
+                             float *hidden, float *weights, float *interest, int64_t threads) {
+    unit u = {groups,  candidates, slots,   lengths, layers, widths, parameters,
+              queries, history,    offsets, kept,    hidden, weights};
     float *weights_turned = turned(&u);
 #pragma omp parallel for num_threads(threads) schedule(static, 1)
     for (int64_t part = 0; part < threads; part++) {
@@ -233,7 +239,7 @@ static void first_backward(const unit *u, int64_t n, const float *query, const f
 }
 
 static void group_backward(const unit *u, int64_t group, int64_t normalise, const float *of_interest, float *scratch,
-                           float *of_parameters, float *of_queries, float *of_history) {
+                           float *of_parameters, float *of_queries, float *of_history, float *of_offsets) {
     int64_t n = u->lengths[group], d = u->widths[0], width = u->widths[1], count = u->candidates;
     const float *queries = u->queries + group * count * d, *keys = u->history + group * u->slots * d;
     const float *weights = u->weights + group * count * u->slots, *hidden = hidden_of(u, group, 0);
@@ -243,11 +249,13 @@ static void group_backward(const unit *u, int64_t group, int64_t normalise, cons
     memset(of_queries, 0, 4 * count * d);
     memset(of_history, 0, 4 * u->slots * d);
     memset(shares, 0, 4 * count * width);
+    if (u->offsets) memset(of_offsets += events_before(u, group) * width, 0, 4 * n * width);
     multiply(n, d, count, weights, 1, u->slots, of_interest, d, of_history, d);
     for (int64_t c = 0; c < count; c++) {
         scores_backward(u, n, keys, normalise, weights + c * u->slots, of_interest + c * d, of_scores);
         float *of_first = further_backward(u, n, hidden, of_scores, of_parameters, gradient);
         deactivate(n, width, hidden, of_first, shares + c * width);
+        if (u->offsets) add(n * width, of_first, of_offsets);
         first_backward(u, n, queries + c * d, keys, of_first, matrix, of_parameters, of_queries + c * d, of_history);
         hidden += n * hidden_at(u, u->layers);
     }
@@ -260,11 +268,11 @@ static void group_backward(const unit *u, int64_t group, int64_t normalise, cons
 
 void activation_unit_backward(int64_t groups, int64_t candidates, int64_t slots, const int64_t *lengths,
                               int64_t layers, const int64_t *widths, const float *parameters, const float *queries,
-                              const float *history, int64_t normalise, float *hidden, float *weights,
-                              const float *of_interest, float *of_parameters, float *of_queries, float *of_history,
-                              int64_t threads) {
-    unit u = {groups,     candidates, slots,   lengths, layers, widths,
-              parameters, queries,    history, 1,       hidden, weights};
+                              const float *history, const float *offsets, int64_t normalise, float *hidden,
+                              float *weights, const float *of_interest, float *of_parameters, float *of_queries,
+                              float *of_history, float *of_offsets, int64_t threads) {
+    unit u = {groups,  candidates, slots,   lengths, layers, widths, parameters,
+              queries, history,    offsets, 1,       hidden, weights};
     int64_t d = widths[0], width = widths[1], size = parameters_at(&u, layers) + widths[layers] + 1;
     int64_t stride = padded(size);
     float *sums = room(threads * stride);
@@ -274,7 +282,8 @@ void activation_unit_backward(int64_t groups, int64_t candidates, int64_t slots,
         float *scratch = room((d + candidates) * width + padded(slots) + 2 * slots * widest(&u));
         int64_t end = part_begin(lengths, groups, part + 1, threads);
         for (int64_t b = part_begin(lengths, groups, part, threads); b < end; b++)
-            group_backward(&u, b, normalise, of_interest, scratch, sums + part * stride, of_queries, of_history);
+            group_backward(&u, b, normalise, of_interest, scratch, sums + part * stride, of_queries, of_history,
+                           of_offsets);
         free(scratch);
     }
     memcpy(of_parameters, sums, 4 * size);

@@ -30,9 +30,13 @@ class ActivationUnit(nn.Module):
     $W [q \| k \| q - k \| q \circ k] = (W_1 + W_3) q + (W_2 - W_3) k + W_4 (q \circ k)$, so that of the 4d
     inputs only the d of the product are formed for each pair; the kernel forms none, see there.
 
+    A query may also shift from event to event, $q + r_i$ in place of $q$: what the shifts change is known
+    without the candidate (`offsets`), and is handed over.
+
     Shapes:
         queries: (B, C, d).
         history: (B, L, d), left-aligned.
+        offsets: (P, hidden[0]) for the P events of all histories, packed; none unless queries shift.
         returns: (B, C, d).
     """
 
@@ -43,31 +47,44 @@ class ActivationUnit(nn.Module):
         self.others = nn.ModuleList(linear(a, b) for a, b in pairwise(hidden))
         self.score = linear(hidden[-1], 1, bias=not softmax)
 
-    def forward(self, queries: Tensor, history: Tensor, mask: Tensor) -> Tensor:
+    def forward(
+        self, queries: Tensor, history: Tensor, mask: Tensor, offsets: Tensor | None = None
+    ) -> Tensor:
         """Sum the events of each history as each candidate weighs them: (B, C, d)."""
         if not library.ready(queries, history, self.first.weight):
             packing = Packing.of_mask(mask)
-            return self.weights(queries, packing.pack(history), packing) @ history
-        same = queries.shape[::2] == history.shape[::2] and mask.shape == history.shape[:2]  # unchecked there
-        same = same and self.first.weight.shape[1] == 4 * queries.shape[2]
-        library.require_fit(same, queries, history, mask, self.first.weight)
+            return self.weights(queries, packing.pack(history), packing, offsets) @ history
+        self._require_fit(queries, history, mask, offsets)
         layers = [(layer.weight, layer.bias) for layer in (self.first, *self.others, self.score)]
         width = queries.shape[-1]
         if whole := all(size % LANES == 0 for size in (width, *(len(weight) for weight, _ in layers[:-1]))):
             parameters = [parameter for layer in layers for parameter in layer]
         else:
             queries, history = _widened(queries, 2), _widened(history, 2)
+            offsets = None if offsets is None else _widened(offsets, 1)
             parameters = _all_widened(layers)
         interest: Tensor = _Interest.apply(
-            queries, history, mask.sum(1), self.softmax, torch.is_grad_enabled(), *parameters
+            queries, history, offsets, mask.sum(1), self.softmax, torch.is_grad_enabled(), *parameters
         )
         return interest if whole else interest[..., :width]
 
-    def weights(self, queries: Tensor, keys: Tensor, packing: Packing) -> Tensor:
+    def offsets(self, shifts: Tensor, keys: Tensor) -> Tensor:
+        """What queries that shift add to the first layer's sums: (P, hidden[0]), for events packed (P, d).
+
+        Event i is weighed by the query $q + r_i$, whichever candidate q is; ``shifts`` holds the r (P, d).
+        """
+        of_query, _, of_difference, of_product = self.first.weight.chunk(4, 1)
+        return F.linear(shifts, of_query + of_difference) + F.linear(shifts * keys, of_product)
+
+    def weights(
+        self, queries: Tensor, keys: Tensor, packing: Packing, offsets: Tensor | None = None
+    ) -> Tensor:
         """Weigh the events, packed (P, d), for each candidate: (B, C, L)."""
         of_query, of_key, of_difference, of_product = self.first.weight.chunk(4, 1)
         query = F.linear(queries, of_query + of_difference, self.first.bias)
         key = F.linear(keys, of_key - of_difference)
+        if offsets is not None:
+            key = key + offsets
         others = [parameter for layer in self.others for parameter in (layer.weight, layer.bias)]
         pairs: Tensor = _PairScores.apply(
             packing, queries, keys, query, key, of_product, *others, self.score.weight
@@ -75,6 +92,14 @@ class ActivationUnit(nn.Module):
         if self.softmax:
             return packing.softmax(pairs).mT
         return packing.unpack(pairs + self.score.bias).mT * packing.mask[:, None]
+
+    def _require_fit(self, queries: Tensor, history: Tensor, mask: Tensor, offsets: Tensor | None) -> None:
+        """Check what the kernel does not."""
+        first = self.first.weight
+        fit = queries.shape[::2] == history.shape[::2] and mask.shape == history.shape[:2]
+        library.require_fit(fit and first.shape[1] == 4 * queries.shape[2], queries, history, mask, first)
+        if offsets is not None:
+            library.require_fit(offsets.shape == (int(mask.sum()), len(first)), offsets, mask, first)
 
 
 def _widened(values: Tensor, *dimensions: int) -> Tensor:
@@ -102,12 +127,15 @@ class _Interest(torch.autograd.Function):
         ctx: Any,
         queries: Tensor,  # (B, C, d)
         history: Tensor,  # (B, L, d)
+        offsets: Tensor | None,  # (P, hidden)
         lengths: Tensor,  # (B,) int64
         softmax: bool,
         kept: bool,  # whether a backward pass will want the hidden layers
         *parameters: Tensor | None,  # weight and bias of each layer and of the score
     ) -> Tensor:
         queries, history, threads = queries.contiguous(), history.contiguous(), torch.get_num_threads()
+        shifted = offsets is not None
+        offsets = offsets.contiguous() if offsets is not None else history.new_empty(0)  # no memory: NULL
         flat = [values.flatten() for values in parameters if values is not None]
         idle = [] if parameters[-1] is not None else [history.new_zeros(1)]  # the score's bias
         hidden = [len(bias) for bias in parameters[1:-1:2] if bias is not None]
@@ -115,13 +143,13 @@ class _Interest(torch.autograd.Function):
         slots = history.shape[1]
         events = int(lengths.sum()) if kept else threads * slots
         shape = (groups, candidates, slots, lengths, len(hidden), torch.tensor([width, *hidden]))
-        inputs = (torch.cat(flat + idle), queries, history)
+        inputs = (torch.cat(flat + idle), queries, history, offsets)
         outputs = history.new_empty(events * candidates * sum(hidden))
         weights, interest = history.new_empty(groups, candidates, slots), torch.empty_like(queries)
         library.call(
             "activation_unit_forward", *shape, *inputs, softmax, kept, outputs, weights, interest, threads
         )
-        ctx.numbers = (groups, candidates, slots, len(hidden), softmax)
+        ctx.numbers = (groups, candidates, slots, len(hidden), softmax, shifted)
         ctx.shapes = [None if values is None else values.shape for values in parameters]
         ctx.save_for_backward(lengths, shape[-1], *inputs, outputs, weights)
         return interest
@@ -130,7 +158,7 @@ class _Interest(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         lengths, widths, *inputs, outputs, weights = ctx.saved_tensors
-        groups, candidates, slots, layers, softmax = ctx.numbers
+        groups, candidates, slots, layers, softmax, shifted = ctx.numbers
         sizes: tuple[Tensor | int, ...] = (groups, candidates, slots, lengths, layers, widths)
         of_inputs = [torch.empty_like(values) for values in inputs]
         library.call(
@@ -138,11 +166,11 @@ class _Interest(torch.autograd.Function):
             *(*sizes, *inputs, softmax, outputs, weights, gradient.contiguous(), *of_inputs),
             torch.get_num_threads(),
         )
-        of_parameters, of_queries, of_history = of_inputs
+        of_parameters, of_queries, of_history, of_offsets = of_inputs
         numbers = [1 if shape is None else shape.numel() for shape in ctx.shapes]
         parts = zip(of_parameters.split(numbers), ctx.shapes, strict=True)
         shaped = [None if shape is None else part.view(shape) for part, shape in parts]
-        return of_queries, of_history, None, None, None, *shaped
+        return of_queries, of_history, of_offsets if shifted else None, None, None, None, *shaped
 
 
 class _PairScores(torch.autograd.Function):

@@ -13,6 +13,7 @@ from model_code.models.comirec_dr import ComiRecDR, ComiRecDRSettings
 from model_code.models.comirec_sa import ComiRecSA, ComiRecSASettings
 from model_code.models.deminet import DemiNet, DemiNetSettings
 from model_code.models.din import DIN, DINSettings
+from model_code.models.dmin import DMIN, DMINSettings
 from model_code.models.mind import MIND, MINDSettings
 from model_code.models.popularity import Popularity, PopularitySettings
 from model_code.settings import SettingsError, parse, require
@@ -51,6 +52,7 @@ MODELS = {
     "deminet": Entry(DemiNetSettings, DemiNet),
     "din": Entry(DINSettings, DIN),
     "mind": Entry(MINDSettings, MIND),
+    "dmin": Entry(DMINSettings, DMIN),
     "popularity": Entry(PopularitySettings, Popularity),
     # DemiNet with one part exchanged: other weights for the experts,
     "multi_avg": _variant(aggregation="mean"),

@@ -102,3 +102,8 @@ def assert_kernel_agrees(monkeypatch, results):
     for a, b in zip(fast, results(), strict=True):
         scale = max(1.0, b.abs().max().item() if b.numel() else 0)
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5 * scale)
+
+
+def weight_and_bias(layer):
+    """Of a linear map, or the scale and shift of a normalisation."""
+    return array(layer.weight), array(layer.bias)

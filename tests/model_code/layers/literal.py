@@ -234,3 +234,58 @@ def interest_head(samples, layers, alphas, statistics):
     for (w, b), alpha, known in zip(hidden, alphas, statistics, strict=True):
         rows = dice(rows @ w.T + b, alpha, known)
     return (rows @ weight.T + bias)[:, 0]
+
+
+def causal_attention(nodes, query, query_bias, key, value, heads):
+    """Self-attention that looks back only, for one history: heads -> node -> (d / heads,)."""
+    width = len(query) // heads
+    out = []
+    for head in range(heads):
+        cut = slice(head * width, (head + 1) * width)
+        out.append([])
+        for i in range(len(nodes)):
+            q = (query @ nodes[i] + query_bias)[cut]
+            scores = [q @ (key @ nodes[j])[cut] / math.sqrt(width) for j in range(i + 1)]
+            values = [(value @ nodes[j])[cut] for j in range(i + 1)]
+            out[-1].append(sum(a * v for a, v in zip(softmax(scores), values, strict=True)))
+    return out
+
+
+def layer_norm(x, scale, shift, epsilon=1e-5):
+    """Of one vector."""
+    mean = sum(x) / len(x)
+    variance = sum((v - mean) ** 2 for v in x) / len(x)
+    return (x - mean) / math.sqrt(variance + epsilon) * scale + shift
+
+
+def refinement(node, attended, projection, scale_and_shift, wide, narrow):
+    """One event's residual, LayerNorm and feed-forward network; maps are pairs of weight and bias."""
+    y = layer_norm(node + projection[0] @ attended + projection[1], *scale_and_shift)
+    inner = [max(v, 0.0) for v in wide[0] @ y + wide[1]]
+    return y + narrow[0] @ inner + narrow[1]
+
+
+def positioned_unit(query, keys, places, alignment, layers):
+    """DMIN's unit for one candidate: the weighted sum of the keys, each seen by a query of its own."""
+    weight, bias = alignment
+    scores = []
+    for k, p in zip(keys, places, strict=True):
+        q = weight @ np.concatenate([query, p]) + bias
+        scores.append(activation_unit(q, [k], layers, normalise=False)[0])
+    return sum(a * k for a, k in zip(softmax(scores), keys, strict=True))
+
+
+def next_item(states, items, negatives, layers):
+    """DMIN's auxiliary loss of each pair of one history: layers of (weight, bias)."""
+
+    def probability(state, item):
+        x = np.concatenate([state, item])
+        for weight, bias in layers:
+            x = sigmoid(weight @ x + bias)
+        return x[0]
+
+    return [
+        -math.log(probability(states[t], items[t + 1]))
+        - math.log(1 - probability(states[t], negatives[t % len(negatives)]))
+        for t in range(len(items) - 1)
+    ]

@@ -97,3 +97,13 @@ def test_shapes_that_do_not_fit_are_refused_before_the_kernel_runs(queries, hist
     unit = ActivationUnit(8, (8,), softmax=True)
     with pytest.raises(ValueError, match="shapes do not fit"):
         unit(torch.randn(queries), torch.randn(history), torch.ones(mask, dtype=torch.bool))
+
+
+@pytest.mark.parametrize("offsets", [(8, 8), (7, 16)])
+def test_offsets_that_do_not_fit_are_refused_too(offsets):
+    if not library.ready():
+        pytest.skip("no C compiler: there are no kernels to guard")
+    unit, mask = ActivationUnit(8, (8,), softmax=True), torch.tensor([[1, 1, 1, 1], [1, 1, 1, 0]]).bool()
+    vectors = torch.randn(2, 4, 8)
+    with pytest.raises(ValueError, match="shapes do not fit"):
+        unit(vectors, vectors, mask, torch.randn(offsets))

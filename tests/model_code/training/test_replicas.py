@@ -21,7 +21,7 @@ HERE = Path(__file__).parent
 
 def test_collectives():
     command = ["torch.distributed.run", "--standalone", "--nproc-per-node", "3"]
-    checks = ["check_batch_norm", "check_rows", "check_flags_and_means"]
+    checks = ["check_batch_norm", "check_rows", "check_flags_and_means", "check_batch_mean"]
     subprocess.run(
         [sys.executable, "-m", *command, str(HERE / "together.py"), *checks],
         env=os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{HERE}"},
@@ -53,7 +53,7 @@ def assert_same_course(first, second, tolerance=2e-4):
             assert one[name] == pytest.approx(other[name], abs=tolerance), name
 
 
-@pytest.mark.parametrize("name", ["deminet", "din"])
+@pytest.mark.parametrize("name", ["deminet", "din", "dmin"])
 def test_two_processes_train_what_one_trains(data_folder, tmp_path, name):
     bundles = [
         train_small(

@@ -59,6 +59,26 @@ def check_flags_and_means() -> None:
     assert replicas.shard(count - 1) == (0, count - 1, count - 1, 1)
 
 
+def check_batch_mean() -> None:
+    """The mean over entries of which groups have different numbers is that of one process, gradient too."""
+    numbers = torch.tensor([3, 0, 5, 1, 1, 0, 0, 4])
+    for total in (len(numbers), 5, replicas.count() - 1):  # the last is not shared
+        values = torch.arange(1.0, 1 + total, dtype=torch.float64, requires_grad=True)
+        shard = replicas.shard(total)
+        here = slice(shard.start, shard.end)
+        sums = (values.square() * numbers[:total])[here].sum()
+        with replicas.sharing(shard):
+            part = replicas.batch_mean(sums, numbers[here].sum(), shard.end - shard.start) * shard.weight
+        part.backward()
+        expected = values.square() @ numbers[:total].double() / numbers[:total].sum()
+        torch.testing.assert_close(replicas.mean(part.detach()), expected.detach())
+        (of_whole,) = torch.autograd.grad(expected, values)
+        torch.testing.assert_close(replicas.mean(values.grad), of_whole)
+    none = replicas.shard(2 * replicas.count())
+    with replicas.sharing(none):
+        assert replicas.batch_mean(torch.zeros(()), torch.tensor(0), none.end - none.start) == 0
+
+
 if __name__ == "__main__":
     dist.init_process_group("gloo")
     for name in sys.argv[1:]:
