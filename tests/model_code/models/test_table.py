@@ -17,9 +17,7 @@ def test_builds_each_model_from_its_default_settings():
 
 
 def test_an_unknown_name_lists_the_names():
-    with pytest.raises(
-        SettingsError, match="model = 'dinn': should be one of comirec_dr, comirec_sa, deminet, "
-    ):
+    with pytest.raises(SettingsError, match="model = 'dinn': should be one of comirec_dr, "):
         build("dinn", DINSettings(), log_shape())
 
 
