@@ -28,6 +28,12 @@ class SeedSummary:
     deviation: float | None  # between seeds, with S - 1 in the denominator; None with one seed
     values: tuple[float, ...]  # (S,) in the order of the seeds
 
+    @classmethod
+    def of(cls, values: Sequence[float]) -> SeedSummary:
+        """Mean and spread of one value a seed, of one seed or more."""
+        deviation = float(np.std(values, ddof=1)) if len(values) > 1 else None
+        return cls(float(np.mean(values)), deviation, tuple(values))
+
 
 @dataclass(frozen=True)
 class SeedDifference:
@@ -52,9 +58,7 @@ def summarise(evaluations: Sequence[Evaluation], metric: Metric) -> SeedSummary:
     """
     if not evaluations:
         raise ValueError("no seed to summarise: give an evaluation for each")
-    values = [_value(evaluation, metric) for evaluation in evaluations]
-    deviation = float(np.std(values, ddof=1)) if len(values) > 1 else None
-    return SeedSummary(float(np.mean(values)), deviation, tuple(values))
+    return SeedSummary.of([_value(evaluation, metric) for evaluation in evaluations])
 
 
 def compare_seeds(main: Sequence[Evaluation], other: Sequence[Evaluation], metric: Metric) -> SeedDifference:

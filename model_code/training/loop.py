@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -60,6 +60,25 @@ class Pass(NamedTuple):
     groups: Iterator[Group]
 
 
+def is_better(validation: Validation, best: Validation) -> bool:
+    """Whether AUC rose; where it did not move beyond rounding, whether Log Loss fell."""
+    if abs(validation.auc - best.auc) < SAME_AUC:
+        return validation.log_loss < best.log_loss
+    return validation.auc > best.auc
+
+
+def kept_pass(history: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """The record of the pass whose weights `fit` keeps, of the one or more that it returned."""
+    kept = history[0]
+    for record in history[1:]:
+        quality, best = (
+            Validation(each["validation_auc"], each["validation_log_loss"]) for each in (record, kept)
+        )
+        if is_better(quality, best):
+            kept = record
+    return kept
+
+
 class Fit:
     """One run of `fit`: what the loop shares between its parts."""
 
@@ -106,12 +125,6 @@ class Fit:
             f"{what} no longer finite in epoch {self.state.epoch + 1}, by step {self.state.step}; "
             f"lower training.learning_rate (now {self.settings.learning_rate:g})"
         )
-
-    def is_better(self, validation: Validation, best_auc: float) -> bool:
-        """Whether AUC rose; where it did not move beyond rounding, whether Log Loss fell."""
-        if abs(validation.auc - best_auc) < SAME_AUC:
-            return validation.log_loss < self.state.best_log_loss
-        return validation.auc > best_auc
 
     def save(self) -> None:
         """Write the checkpoint, unless the losses are no longer finite."""
@@ -191,7 +204,7 @@ class Fit:
             "validation_log_loss": validation.log_loss,
         }
         state.history.append(record)
-        if state.best_auc is None or self.is_better(validation, state.best_auc):
+        if state.best_auc is None or is_better(validation, Validation(state.best_auc, state.best_log_loss)):
             state.best_auc, state.best_log_loss, state.stale = validation.auc, validation.log_loss, 0
             self.best = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
         else:
