@@ -33,7 +33,7 @@ class ActivationUnit(nn.Module):
     Shapes:
         queries: (B, C, d).
         history: (B, L, d), left-aligned.
-        returns: (B, C, d).
+        returns: (B, C, d); by `weigh`, the weights alone, (B, C, L).
     """
 
     def __init__(self, width: int, hidden: tuple[int, ...], *, softmax: bool) -> None:
@@ -45,9 +45,18 @@ class ActivationUnit(nn.Module):
 
     def forward(self, queries: Tensor, history: Tensor, mask: Tensor) -> Tensor:
         """Sum the events of each history as each candidate weighs them: (B, C, d)."""
-        if not library.ready(queries, history, self.first.weight):
-            packing = Packing.of_mask(mask)
-            return self.weights(queries, packing.pack(history), packing) @ history
+        if library.ready(queries, history, self.first.weight):
+            return self._by_kernel(queries, history, mask)[0]
+        return self.weigh(queries, history, mask) @ history
+
+    def weigh(self, queries: Tensor, history: Tensor, mask: Tensor) -> Tensor:
+        """Weigh the events of each history for each candidate: (B, C, L), 0 at padding."""
+        if library.ready(queries, history, self.first.weight):
+            return self._by_kernel(queries, history, mask)[1]
+        packing = Packing.of_mask(mask)
+        return self.weights(queries, packing.pack(history), packing)
+
+    def _by_kernel(self, queries: Tensor, history: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         same = queries.shape[::2] == history.shape[::2] and mask.shape == history.shape[:2]  # unchecked there
         same = same and self.first.weight.shape[1] == 4 * queries.shape[2]
         library.require_fit(same, queries, history, mask, self.first.weight)
@@ -58,10 +67,10 @@ class ActivationUnit(nn.Module):
         else:
             queries, history = _widened(queries, 2), _widened(history, 2)
             parameters = _all_widened(layers)
-        interest: Tensor = _Interest.apply(
+        interest, weights = _Interest.apply(
             queries, history, mask.sum(1), self.softmax, torch.is_grad_enabled(), *parameters
         )
-        return interest if whole else interest[..., :width]
+        return interest if whole else interest[..., :width], weights
 
     def weights(self, queries: Tensor, keys: Tensor, packing: Packing) -> Tensor:
         """Weigh the events, packed (P, d), for each candidate: (B, C, L)."""
@@ -95,7 +104,7 @@ def _all_widened(layers: list[tuple[Tensor, Tensor | None]]) -> list[Tensor | No
 
 
 class _Interest(torch.autograd.Function):
-    """The whole unit by the kernel, with all widths multiples of `LANES`."""
+    """The whole unit by the kernel, with all widths multiples of `LANES`: interests and weights."""
 
     @staticmethod
     def forward(  # type: ignore[override]
@@ -106,7 +115,7 @@ class _Interest(torch.autograd.Function):
         softmax: bool,
         kept: bool,  # whether a backward pass will want the hidden layers
         *parameters: Tensor | None,  # weight and bias of each layer and of the score
-    ) -> Tensor:
+    ) -> tuple[Tensor, Tensor]:
         queries, history, threads = queries.contiguous(), history.contiguous(), torch.get_num_threads()
         flat = [values.flatten() for values in parameters if values is not None]
         idle = [] if parameters[-1] is not None else [history.new_zeros(1)]  # the score's bias
@@ -124,18 +133,19 @@ class _Interest(torch.autograd.Function):
         ctx.numbers = (groups, candidates, slots, len(hidden), softmax)
         ctx.shapes = [None if values is None else values.shape for values in parameters]
         ctx.save_for_backward(lengths, shape[-1], *inputs, outputs, weights)
-        return interest
+        return interest, weights
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, of_interest: Tensor, of_weights: Tensor) -> tuple[Tensor | None, ...]:
         lengths, widths, *inputs, outputs, weights = ctx.saved_tensors
         groups, candidates, slots, layers, softmax = ctx.numbers
         sizes: tuple[Tensor | int, ...] = (groups, candidates, slots, lengths, layers, widths)
         of_inputs = [torch.empty_like(values) for values in inputs]
         library.call(
             "activation_unit_backward",
-            *(*sizes, *inputs, softmax, outputs, weights, gradient.contiguous(), *of_inputs),
+            *(*sizes, *inputs, softmax, outputs, weights),
+            *(of_interest.contiguous(), of_weights.contiguous(), *of_inputs),
             torch.get_num_threads(),
         )
         of_parameters, of_queries, of_history = of_inputs

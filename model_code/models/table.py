@@ -8,6 +8,7 @@ from torch import nn
 
 from model_code.groups import LogShape
 from model_code.models.deminet import DemiNet, DemiNetSettings
+from model_code.models.dien import DIEN, DIENSettings
 from model_code.models.din import DIN, DINSettings
 from model_code.models.popularity import Popularity, PopularitySettings
 from model_code.settings import SettingsError, require
@@ -22,6 +23,7 @@ class Entry(NamedTuple):
 
 MODELS = {
     "deminet": Entry(DemiNetSettings, DemiNet),
+    "dien": Entry(DIENSettings, DIEN),
     "din": Entry(DINSettings, DIN),
     "popularity": Entry(PopularitySettings, Popularity),
 }

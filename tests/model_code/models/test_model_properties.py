@@ -10,6 +10,7 @@ from examples import log_shape, random_group, randomise
 from model_code.groups import PADDING, VocabularySizes
 from model_code.layers.packing import Packing
 from model_code.models.deminet import DemiNetSettings
+from model_code.models.dien import DIENSettings
 from model_code.models.din import DINSettings
 from model_code.models.popularity import PopularitySettings
 from model_code.models.table import MODELS, build
@@ -19,6 +20,8 @@ CASES = {
     "deminet": DemiNetSettings(),
     "deminet-extras": DemiNetSettings(residual=True, product=True, user_embedding=True, threshold=0.0),
     "deminet-one-interest": DemiNetSettings(interests=1),
+    "dien": DIENSettings(),
+    "dien-official": DIENSettings(augru="official", user_embedding=True),
     "din": DINSettings(),
     "din-no-softmax": DINSettings(softmax=False, user_embedding=True),
     "popularity": PopularitySettings(),
