@@ -155,13 +155,13 @@ void activation_unit_forward(int64_t groups, int64_t candidates, int64_t slots, 
     free(weights_turned);
 }
 
-// Gradient of n scores, from that of the interest (d,).
+// Gradient of n scores, from those of the interest (d,) and of the weights themselves.
 static void scores_backward(const unit *u, int64_t n, const float *keys, int64_t normalise, const float *weights,
-                            const float *of_interest, float *of_scores) {
+                            const float *of_interest, const float *of_weights, float *of_scores) {
     int64_t d = u->widths[0];
     float mean = 0;
     for (int64_t i = 0; i < n; i++) {
-        of_scores[i] = dot(d, of_interest, keys + i * d);
+        of_scores[i] = dot(d, of_interest, keys + i * d) + of_weights[i];
         mean += weights[i] * of_scores[i];
     }
     if (normalise)
@@ -238,21 +238,24 @@ static void first_backward(const unit *u, int64_t n, const float *query, const f
         }
 }
 
-static void group_backward(const unit *u, int64_t group, int64_t normalise, const float *of_interest, float *scratch,
-                           float *of_parameters, float *of_queries, float *of_history, float *of_offsets) {
+static void group_backward(const unit *u, int64_t group, int64_t normalise, const float *of_interest,
+                           const float *of_weights, float *scratch, float *of_parameters, float *of_queries,
+                           float *of_history, float *of_offsets) {
     int64_t n = u->lengths[group], d = u->widths[0], width = u->widths[1], count = u->candidates;
     const float *queries = u->queries + group * count * d, *keys = u->history + group * u->slots * d;
     const float *weights = u->weights + group * count * u->slots, *hidden = hidden_of(u, group, 0);
     float *matrix = scratch, *shares = matrix + d * width, *of_scores = shares + count * width;
     float *first = of_scores + padded(u->slots), *gradient[2] = {first, first + u->slots * widest(u)};
-    of_interest += group * count * d, of_queries += group * count * d, of_history += group * u->slots * d;
+    of_interest += group * count * d, of_weights += group * count * u->slots;
+    of_queries += group * count * d, of_history += group * u->slots * d;
     memset(of_queries, 0, 4 * count * d);
     memset(of_history, 0, 4 * u->slots * d);
     memset(shares, 0, 4 * count * width);
     if (u->offsets) memset(of_offsets += events_before(u, group) * width, 0, 4 * n * width);
     multiply(n, d, count, weights, 1, u->slots, of_interest, d, of_history, d);
     for (int64_t c = 0; c < count; c++) {
-        scores_backward(u, n, keys, normalise, weights + c * u->slots, of_interest + c * d, of_scores);
+        scores_backward(u, n, keys, normalise, weights + c * u->slots, of_interest + c * d, of_weights + c * u->slots,
+                        of_scores);
         float *of_first = further_backward(u, n, hidden, of_scores, of_parameters, gradient);
         deactivate(n, width, hidden, of_first, shares + c * width);
         if (u->offsets) add(n * width, of_first, of_offsets);
@@ -269,8 +272,9 @@ static void group_backward(const unit *u, int64_t group, int64_t normalise, cons
 void activation_unit_backward(int64_t groups, int64_t candidates, int64_t slots, const int64_t *lengths,
                               int64_t layers, const int64_t *widths, const float *parameters, const float *queries,
                               const float *history, const float *offsets, int64_t normalise, float *hidden,
-                              float *weights, const float *of_interest, float *of_parameters, float *of_queries,
-                              float *of_history, float *of_offsets, int64_t threads) {
+                              float *weights, const float *of_interest, const float *of_weights,
+                              float *of_parameters, float *of_queries, float *of_history, float *of_offsets,
+                              int64_t threads) {
     unit u = {groups,  candidates, slots,   lengths, layers, widths, parameters,
               queries, history,    offsets, 1,       hidden, weights};
     int64_t d = widths[0], width = widths[1], size = parameters_at(&u, layers) + widths[layers] + 1;
@@ -282,8 +286,8 @@ void activation_unit_backward(int64_t groups, int64_t candidates, int64_t slots,
         float *scratch = room((d + candidates) * width + padded(slots) + 2 * slots * widest(&u));
         int64_t end = part_begin(lengths, groups, part + 1, threads);
         for (int64_t b = part_begin(lengths, groups, part, threads); b < end; b++)
-            group_backward(&u, b, normalise, of_interest, scratch, sums + part * stride, of_queries, of_history,
-                           of_offsets);
+            group_backward(&u, b, normalise, of_interest, of_weights, scratch, sums + part * stride, of_queries,
+                           of_history, of_offsets);
         free(scratch);
     }
     memcpy(of_parameters, sums, 4 * size);

@@ -37,7 +37,7 @@ class ActivationUnit(nn.Module):
         queries: (B, C, d).
         history: (B, L, d), left-aligned.
         offsets: (P, hidden[0]) for the P events of all histories, packed; none unless queries shift.
-        returns: (B, C, d).
+        returns: (B, C, d); by `weigh`, the weights alone, (B, C, L).
     """
 
     def __init__(self, width: int, hidden: tuple[int, ...], *, softmax: bool) -> None:
@@ -51,9 +51,21 @@ class ActivationUnit(nn.Module):
         self, queries: Tensor, history: Tensor, mask: Tensor, offsets: Tensor | None = None
     ) -> Tensor:
         """Sum the events of each history as each candidate weighs them: (B, C, d)."""
-        if not library.ready(queries, history, self.first.weight):
-            packing = Packing.of_mask(mask)
-            return self.weights(queries, packing.pack(history), packing, offsets) @ history
+        if library.ready(queries, history, self.first.weight):
+            return self._by_kernel(queries, history, mask, offsets)[0]
+        packing = Packing.of_mask(mask)
+        return self.weights(queries, packing.pack(history), packing, offsets) @ history
+
+    def weigh(self, queries: Tensor, history: Tensor, mask: Tensor) -> Tensor:
+        """Weigh the events of each history for each candidate: (B, C, L), 0 at padding."""
+        if library.ready(queries, history, self.first.weight):
+            return self._by_kernel(queries, history, mask, None)[1]
+        packing = Packing.of_mask(mask)
+        return self.weights(queries, packing.pack(history), packing)
+
+    def _by_kernel(
+        self, queries: Tensor, history: Tensor, mask: Tensor, offsets: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
         self._require_fit(queries, history, mask, offsets)
         layers = [(layer.weight, layer.bias) for layer in (self.first, *self.others, self.score)]
         width = queries.shape[-1]
@@ -63,10 +75,10 @@ class ActivationUnit(nn.Module):
             queries, history = _widened(queries, 2), _widened(history, 2)
             offsets = None if offsets is None else _widened(offsets, 1)
             parameters = _all_widened(layers)
-        interest: Tensor = _Interest.apply(
+        interest, weights = _Interest.apply(
             queries, history, offsets, mask.sum(1), self.softmax, torch.is_grad_enabled(), *parameters
         )
-        return interest if whole else interest[..., :width]
+        return interest if whole else interest[..., :width], weights
 
     def offsets(self, shifts: Tensor, keys: Tensor) -> Tensor:
         """What queries that shift add to the first layer's sums: (P, hidden[0]), for events packed (P, d).
@@ -120,7 +132,7 @@ def _all_widened(layers: list[tuple[Tensor, Tensor | None]]) -> list[Tensor | No
 
 
 class _Interest(torch.autograd.Function):
-    """The whole unit by the kernel, with all widths multiples of `LANES`."""
+    """The whole unit by the kernel, with all widths multiples of `LANES`: interests and weights."""
 
     @staticmethod
     def forward(  # type: ignore[override]
@@ -132,7 +144,7 @@ class _Interest(torch.autograd.Function):
         softmax: bool,
         kept: bool,  # whether a backward pass will want the hidden layers
         *parameters: Tensor | None,  # weight and bias of each layer and of the score
-    ) -> Tensor:
+    ) -> tuple[Tensor, Tensor]:
         queries, history, threads = queries.contiguous(), history.contiguous(), torch.get_num_threads()
         shifted = offsets is not None
         offsets = offsets.contiguous() if offsets is not None else history.new_empty(0)  # no memory: NULL
@@ -152,18 +164,19 @@ class _Interest(torch.autograd.Function):
         ctx.numbers = (groups, candidates, slots, len(hidden), softmax, shifted)
         ctx.shapes = [None if values is None else values.shape for values in parameters]
         ctx.save_for_backward(lengths, shape[-1], *inputs, outputs, weights)
-        return interest
+        return interest, weights
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, of_interest: Tensor, of_weights: Tensor) -> tuple[Tensor | None, ...]:
         lengths, widths, *inputs, outputs, weights = ctx.saved_tensors
         groups, candidates, slots, layers, softmax, shifted = ctx.numbers
         sizes: tuple[Tensor | int, ...] = (groups, candidates, slots, lengths, layers, widths)
         of_inputs = [torch.empty_like(values) for values in inputs]
         library.call(
             "activation_unit_backward",
-            *(*sizes, *inputs, softmax, outputs, weights, gradient.contiguous(), *of_inputs),
+            *(*sizes, *inputs, softmax, outputs, weights),
+            *(of_interest.contiguous(), of_weights.contiguous(), *of_inputs),
             torch.get_num_threads(),
         )
         of_parameters, of_queries, of_history, of_offsets = of_inputs

@@ -12,6 +12,7 @@ from model_code.groups import LogShape
 from model_code.models.comirec_dr import ComiRecDR, ComiRecDRSettings
 from model_code.models.comirec_sa import ComiRecSA, ComiRecSASettings
 from model_code.models.deminet import DemiNet, DemiNetSettings
+from model_code.models.dien import DIEN, DIENSettings
 from model_code.models.din import DIN, DINSettings
 from model_code.models.dmin import DMIN, DMINSettings
 from model_code.models.mind import MIND, MINDSettings
@@ -50,6 +51,7 @@ MODELS = {
     "comirec_dr": Entry(ComiRecDRSettings, ComiRecDR),
     "comirec_sa": Entry(ComiRecSASettings, ComiRecSA),
     "deminet": Entry(DemiNetSettings, DemiNet),
+    "dien": Entry(DIENSettings, DIEN),
     "din": Entry(DINSettings, DIN),
     "mind": Entry(MINDSettings, MIND),
     "dmin": Entry(DMINSettings, DMIN),

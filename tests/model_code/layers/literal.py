@@ -171,6 +171,36 @@ def activation_unit(query, keys, layers, normalise):
     return np.array(softmax(scores) if normalise else scores)
 
 
+def gated(x, h, inputs, bias, states):
+    """Update gate and candidate state; of reset, update and candidate, weights (3, d, d), bias (3, d)."""
+    reset, update = (sigmoid(inputs[k] @ x + states[k] @ h + bias[k]) for k in range(2))
+    return update, np.tanh(inputs[2] @ x + reset * (states[2] @ h) + bias[2])
+
+
+def gru(vectors, inputs, bias, states):
+    """DIEN's GRU on one history: its state after each event."""
+    h, after = np.zeros(states.shape[-1]), []
+    for x in vectors:
+        u, c = gated(x, h, inputs, bias, states)
+        h = (1 - u) * h + u * c
+        after.append(h)
+    return np.array(after)
+
+
+def augru(vectors, attention, inputs, bias, states, form):
+    """DIEN's AUGRU on one history for one candidate: its last state."""
+    h = np.zeros(states.shape[-1])
+    for x, a in zip(vectors, attention, strict=True):
+        u, c = gated(x, h, inputs, bias, states)
+        if form == "paper":
+            u = a * u
+            h = (1 - u) * h + u * c
+        else:
+            u = (1 - a) * u
+            h = u * h + (1 - u) * c
+    return h
+
+
 def dice(rows, alpha, statistics=(None, None)):
     """Dice on rows (N, F)."""
     p = sigmoid(batch_norm(rows, *statistics))

@@ -20,6 +20,7 @@ def test_formula(softmax, hidden):
     packing = packing_of(LENGTHS)
     weights = unit.weights(queries, packing.pack(history), packing)
     interest = unit(queries, history, packing.mask)
+    assert torch.equal(unit.weigh(queries, history, packing.mask), weights)
     layers = [(array(layer.weight), array(layer.bias)) for layer in (unit.first, *unit.others)]
     layers.append((array(unit.score.weight), 0.0 if softmax else array(unit.score.bias)))
     for b, n in enumerate(LENGTHS):
@@ -44,14 +45,16 @@ def test_gradient_is_that_of_finite_differences(hidden, softmax, dense):
 
 
 def results(unit, queries, history, mask):
-    """The interest and all gradients; queries and history may come with any strides."""
+    """The interest, the weights and all gradients; queries and history may come with any strides."""
     unit.zero_grad()
     leaves = [values.detach().requires_grad_() for values in (queries, history)]
     interest = unit(*leaves, mask)
-    interest.square().sum().backward()
+    weights = unit.weigh(*leaves, mask)
+    (interest.square().sum() + weights.square().sum()).backward()
     with torch.no_grad():
         torch.testing.assert_close(unit(*leaves, mask), interest)
-    return [interest.detach(), *(leaf.grad for leaf in (*leaves, *unit.parameters()))]
+        torch.testing.assert_close(unit.weigh(*leaves, mask), weights)
+    return [interest.detach(), weights.detach(), *(leaf.grad for leaf in (*leaves, *unit.parameters()))]
 
 
 @pytest.mark.parametrize("threads", [1, 2])

@@ -12,6 +12,7 @@ from model_code.layers.packing import Packing
 from model_code.models.comirec_dr import ComiRecDRSettings
 from model_code.models.comirec_sa import ComiRecSASettings
 from model_code.models.deminet import DemiNetSettings
+from model_code.models.dien import DIENSettings
 from model_code.models.din import DINSettings
 from model_code.models.dmin import DMINSettings
 from model_code.models.mind import MINDSettings
@@ -31,6 +32,8 @@ CASES = {
     "deminet-extras": DemiNetSettings(residual=True, product=True, user_embedding=True, threshold=0.0),
     "deminet-one-interest": DemiNetSettings(interests=1),
     **{name: entry(name).parse({}, name) for name in VARIANTS},
+    "dien": DIENSettings(),
+    "dien-official": DIENSettings(augru="official", user_embedding=True),
     "din": DINSettings(),
     "din-no-softmax": DINSettings(softmax=False, user_embedding=True),
     "mind": MINDSettings(),

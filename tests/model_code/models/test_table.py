@@ -17,7 +17,8 @@ def test_builds_each_model_from_its_default_settings():
 
 
 def test_an_unknown_name_lists_the_names():
-    with pytest.raises(SettingsError, match="model = 'dinn': should be one of comirec_dr, "):
+    names = ", ".join(MODELS)
+    with pytest.raises(SettingsError, match=f"model = 'dinn': should be one of {names}"):
         build("dinn", DINSettings(), log_shape())
 
 
