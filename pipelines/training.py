@@ -100,7 +100,7 @@ def training_pipeline(
     split_log = split_step(log, split, engine, after="require_valid")
     data = build_sequences(split_log, sequences, engine)
 
-    # Before training, which a file that cannot be used should not cost.
+    # They need no trained model, so they run first: a file that cannot be used costs no training.
     own_evaluations = [
         evaluate_own.with_options(substitutions={"model": own.label})(
             data, own.path, own.kind, own_versions[own.label], evaluation, id=f"evaluate_{own.label}"

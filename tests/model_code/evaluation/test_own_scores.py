@@ -121,7 +121,10 @@ def _replaced(name: str, row: int, value: int):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda table: table[table["sample_id"] > 1], r"2 of the [\d,]+ samples .* the first are 0, 1; export"),
+        (
+            lambda table: table[table["sample_id"] > 1],
+            r"2 of the [\d,]+ samples .* the first are 0, 1; export",
+        ),
         (lambda table: table[:0], r" ([\d,]+) of the \1 samples of part test have no score"),
         (
             _replaced("sample_id", 150, 10**6),
