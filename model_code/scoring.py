@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,8 @@ from model_code.groups import PADDING, UNKNOWN
 from model_code.sequences.batches import ResidentLog, scoring_batches
 from model_code.sequences.data import SequenceData
 from model_code.sequences.vocabulary import FIRST_ID, Vocabulary
+
+Values = NDArray[np.float32]  # (groups, C)
 
 GROUPS_PER_BATCH = 256
 CHUNK = 1 << 15  # groups described at once
@@ -63,37 +66,59 @@ def sigmoid(logits: NDArray[np.float32]) -> NDArray[np.float32]:
 def score_part(model: nn.Module, data: SequenceData, resident: ResidentLog, part: str, out: Path) -> int:
     """Score every group of a part and write the table of samples; returns their number."""
     logits = predict(model, data, resident, part)
-    starts = range(0, len(logits), CHUNK)
-    return write_scores(out, (_describe(data, part, logits, start) for start in starts))
+    return write_samples(out, data, part, logits, from_logits)
 
 
-def _describe(data: SequenceData, part: str, logits: NDArray[np.float32], start: int) -> pa.RecordBatch:
+def from_logits(logits: Values) -> tuple[Values, Values]:
+    """Click probabilities, and the logits themselves."""
+    return sigmoid(logits), logits
+
+
+def write_samples(
+    out: Path,
+    data: SequenceData,
+    part: str,
+    values: Values,
+    read: Callable[[Values], tuple[Values, Values]],
+) -> int:
+    """Write the table of a part's scored samples; returns their number.
+
+    Args:
+        out: the Parquet file.
+        data: the log.
+        part: "validation" or "test".
+        values: (groups, C) what a model said; column 0 is the positive.
+        read: turns some groups' values into scores and logits.
+    """
+    starts = range(0, len(values), CHUNK)
+    chunks = ((start, *read(values[start : start + CHUNK])) for start in starts)
+    return write_scores(out, (_describe(data, part, *chunk) for chunk in chunks))
+
+
+def _describe(data: SequenceData, part: str, start: int, score: Values, logit: Values) -> pa.RecordBatch:
     """The rows of `SCHEMA` for the groups from ``start`` on."""
-    samples, shown = data.parts[part], logits[start : start + CHUNK]
-    if samples.negatives is None:
-        raise ValueError(f"the negatives of part {part!r} are not stored")
-    rows = slice(start, start + len(shown))
-    candidates = np.concatenate([samples.position[rows, None], samples.negatives[rows]], axis=1)
-    item = data.item[candidates]
+    samples = data.parts[part]
+    rows = slice(start, start + len(score))
+    item = data.item[samples.candidates(rows)]
     length = samples.history_end[rows] - samples.history_start[rows]
     slots = np.arange(length.max())
     history = data.item[np.minimum(samples.history_start[rows, None] + slots, len(data.item) - 1)]
     history[slots >= length[:, None]] = PADDING  # which is no candidate
-    group = np.arange(start, start + len(shown), dtype=np.int64)[:, None]
-    width = shown.shape[1]
+    group = np.arange(start, start + len(score), dtype=np.int64)[:, None]
+    width = score.shape[1]
     columns = {
         "sample_id": group * width + np.arange(width),
         "group": group,
         "user": samples.user[rows, None].astype(np.int64),
-        "label": labels_like(shown),
-        "score": sigmoid(shown),
-        "logit": shown,
+        "label": labels_like(score),
+        "score": score,
+        "logit": logit,
         "item_known": item < data.sizes.items,
         "user_known": data.user[samples.user[rows, None]] != UNKNOWN,
         "history_length": length[:, None].astype(np.int32),
         "repeat": (item[:, :, None] == history[:, None, :]).any(axis=2),
     }
-    arrays = [pa.array(np.broadcast_to(columns[name], shown.shape).ravel()) for name in SCHEMA.names]
+    arrays = [pa.array(np.broadcast_to(columns[name], score.shape).ravel()) for name in SCHEMA.names]
     return pa.RecordBatch.from_arrays(arrays, schema=SCHEMA)
 
 

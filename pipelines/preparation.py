@@ -23,7 +23,7 @@ from steps.split import split
 from steps.validate import validate
 
 # Parameters of the training pipeline that say nothing of the log.
-OF_MODELS = ("model", "baselines", "evaluation", "gates")
+OF_MODELS = ("model", "baselines", "own_scores", "evaluation", "gates")
 
 
 @settings

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 from zenml import Model, pipeline
 
 from model_code.evaluation.evaluate import EvaluationSettings
 from model_code.evaluation.gates import GateSettings
+from model_code.evaluation.own_scores import OwnScores
 from model_code.events.engine import EngineSettings
 from model_code.events.source import SourceSettings
 from model_code.events.split import SplitSettings
@@ -18,8 +20,10 @@ from model_code.settings import require
 from model_code.training.settings import TrainingSettings
 from pipelines.parameters import flat, from_yaml
 from pipelines.preparation import LogConfig, prepare
+from steps.caching import files_version
 from steps.compare import compare
 from steps.evaluate import evaluate
+from steps.evaluate_own import evaluate_own
 from steps.judge import judge
 from steps.lineage import lineage
 from steps.register import register
@@ -32,6 +36,7 @@ Split = Annotated[SplitSettings, from_yaml(SplitSettings, "split")]
 Sequences = Annotated[SequenceSettings, from_yaml(SequenceSettings, "sequences")]
 Choice = Annotated[ModelChoice, from_yaml(ModelChoice, "model")]
 Baseline = Annotated[ModelChoice, from_yaml(ModelChoice, "baselines")]
+Own = Annotated[OwnScores, from_yaml(OwnScores, "own_scores")]
 Training = Annotated[TrainingSettings, from_yaml(TrainingSettings, "training")]
 EvaluationOf = Annotated[EvaluationSettings, from_yaml(EvaluationSettings, "evaluation")]
 Gates = Annotated[GateSettings, from_yaml(GateSettings, "gates")]
@@ -50,6 +55,7 @@ def training_pipeline(
     sequences: Sequences = DEMO.sequences,
     model: Choice = ModelChoice(name="deminet"),
     baselines: list[Baseline] = [ModelChoice(name="din"), ModelChoice(name="popularity")],
+    own_scores: list[Own] = [],
     training: Training = DEMO.training,
     evaluation: EvaluationOf = EvaluationSettings(),
     gates: Gates = GateSettings(),
@@ -59,6 +65,10 @@ def training_pipeline(
     The defaults train on the demo log. Each parameter can be set under ``parameters:`` in a YAML file given
     as ``--config``; its settings class documents its keys.
     """
+    choices = [model, *baselines]
+    labels = [*(choice.label for choice in choices), *(own.label for own in own_scores)]
+    require(len(set(labels)) == len(labels), "model, baselines and own_scores", labels, "labels that differ")
+    own_versions = {own.label: _scores_version(own) for own in own_scores}
     log = LogConfig(
         name=name,
         source=source,
@@ -71,9 +81,13 @@ def training_pipeline(
     )
     prepared = prepare(log)
 
-    choices = [model, *baselines]
-    labels = [choice.label for choice in choices]
-    require(len(set(labels)) == len(labels), "model and baselines", labels, "labels that differ")
+    # They need no trained model, so they run first: a file that cannot be used costs no training.
+    own_evaluations = [
+        evaluate_own.with_options(substitutions={"model": own.label})(
+            prepared.data, own.path, own.kind, own_versions[own.label], evaluation, id=f"evaluate_{own.label}"
+        )
+        for own in own_scores
+    ]
     bundles, evaluations = [], []
     for choice in choices:
         artifact = {"model": choice.label}
@@ -86,6 +100,7 @@ def training_pipeline(
                 bundle, prepared.data, evaluation, training.device, id=f"evaluate_{choice.label}"
             )
         )
+    evaluations += own_evaluations
     comparison = compare(evaluations, labels)
     resolved = flat(
         source=source,
@@ -95,14 +110,17 @@ def training_pipeline(
         sequences=sequences,
         model=model,
         baselines={choice.label: choice for choice in baselines},
+        own_scores={own.label: own for own in own_scores},
         training=training,
         evaluation=evaluation,
         gates=gates,
     )
     origin = lineage(source.path, prepared.raw_version)
+    origin |= {f"scores of {label}": scores for label, scores in own_versions.items()}
     verdict = judge(
         name,
         labels,
+        [*(choice.label for choice in baselines), *(own.label for own in own_scores if own.gate)],
         bundles,
         evaluations,
         comparison,
@@ -126,3 +144,8 @@ def training_pipeline(
         resolved,
         origin,
     )
+
+
+def _scores_version(own: OwnScores) -> str:
+    require(Path(own.path).is_file(), f"own_scores.{own.label}.path", own.path, "a Parquet file")
+    return files_version([Path(own.path)])

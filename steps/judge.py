@@ -48,6 +48,7 @@ class VerdictFolder(Folder):
 def judge(
     name: str,
     labels: list[str],
+    rivals: list[str],
     bundles: list[Bundle],
     evaluations: list[EvaluationFolder],
     comparison: ComparisonFolder,
@@ -59,9 +60,24 @@ def judge(
     settings: dict[str, Any],
     lineage: dict[str, str],
 ) -> Annotated[VerdictFolder, "verdict"]:
-    """Hold the main model, the first of ``labels``, against the gates and the champion; write the report.
+    """Hold the main model against the gates and the champion; write the report.
 
     Never cached: the champion may have changed.
+
+    Args:
+        name: of the log.
+        labels: of all models: the main one, those it is compared with, and last the ones from elsewhere.
+        rivals: labels of those that it must hold its own with.
+        bundles: in order of ``labels``; models from elsewhere have none.
+        evaluations: in order of ``labels``.
+        comparison: of the main model with the others.
+        validation: of the log.
+        split_log: the split log.
+        sequences: the prepared log.
+        gates: the thresholds.
+        device: to score the champion on.
+        settings: of the run, by dotted name.
+        lineage: versions of data and code.
     """
     with measured() as notes:
         folder = VerdictFolder(output_folder())
@@ -75,7 +91,7 @@ def judge(
             by_label[labels[0]].metrics,
             critical_failures=[failure.description for failure in validation.result.critical_failures],
             sanity_aucs=_sanity_aucs(prepared),
-            baselines=comparison.comparison,
+            baselines=comparison.comparison.only(rivals),
             champion=differences,
             champion_problem=problem,
         )
@@ -85,10 +101,11 @@ def judge(
             verdict=verdict,
             evaluations=by_label,
             comparison=comparison.comparison,
-            histories={label: bundle.history for label, bundle in zip(labels, bundles, strict=True)},
+            histories={label: bundle.history for label, bundle in zip(labels, bundles, strict=False)},
             sanity_aucs=_sanity_aucs(prepared),
             counts=_counts(split_log, prepared),
             settings={**settings, **lineage},
+            from_elsewhere=labels[len(bundles) :],
         )
         render_comparison(report, folder.report)
         publish(folder.report)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -30,6 +30,11 @@ class Comparison:
 
     main: str
     differences: dict[str, Differences]
+
+    def only(self, names: Collection[str]) -> Comparison:
+        """The main model against some of the others."""
+        kept = {name: values for name, values in self.differences.items() if name in names}
+        return Comparison(self.main, kept)
 
     def write(self, path: Path) -> None:
         """Write as JSON."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,6 +38,7 @@ class ComparisonReport:
     sanity_aucs: Mapping[str, float | None]  # of scorers that should find nothing, on the test samples
     counts: Mapping[str, int]  # by stage of the preparation
     settings: Mapping[str, object]  # value by dotted name
+    from_elsewhere: Sequence[str] = ()  # names of the models of which the scores alone are known
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,16 @@ class Samples:
     def __len__(self) -> int:
         return len(self.position)
 
+    def candidates(self, groups: slice | NDArray[np.int64]) -> Indices:
+        """Event indices of some groups' candidates, (B, C), the positive first.
+
+        Raises:
+            ValueError: when the part's negatives are not stored.
+        """
+        if self.negatives is None:
+            raise ValueError("the negatives of this part are drawn anew in each epoch, and are not stored")
+        return np.concatenate([self.position[groups, None], self.negatives[groups]], axis=1)
+
     def save(self, folder: Path) -> None:
         """Write each array to ``folder`` under its own name."""
         folder.mkdir()

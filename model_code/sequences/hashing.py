@@ -24,6 +24,7 @@ class Stream(IntEnum):
     UNKNOWN_USER = 3
     PERMUTATION = 4
     SUBSET = 5
+    EXPORT = 6
 
 
 def counter_hash(*counters: int | Tensor) -> Tensor:

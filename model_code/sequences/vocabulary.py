@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 FIRST_ID = UNKNOWN + 1
 ITEMS, CATEGORIES, USERS = "items.parquet", "categories.parquet", "users.parquet"
+UNSEEN = "unseen"  # folder of three files of the same names: what the fit part does not hold
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,7 +127,7 @@ def latest_categories(events: ibis.Table, fit_end: int) -> ibis.Table:
 def write_vocabulary(
     folder: Path, items: ibis.Table, categories: ibis.Table, users: ibis.Table, item_category: ibis.Table
 ) -> None:
-    """Write the vocabulary's files.
+    """Write the vocabulary's files, and in a folder of their own the ids that the fit part does not hold.
 
     Args:
         folder: where to.
@@ -141,12 +142,17 @@ def write_vocabulary(
     items = items.left_join(category, "item_id").select(
         "item_id", "count", "code", category=ibis.coalesce(category.category, UNKNOWN).cast("int32")
     )
-    _write(items, ["item_id", "category", "count"], folder / ITEMS)
-    _write(categories, ["category_id", "count"], folder / CATEGORIES)
-    _write(users, ["user_id", "count"], folder / USERS)
+    (folder / UNSEEN).mkdir()
+    for coded, columns, file in (
+        (items, ["item_id", "category", "count"], ITEMS),
+        (categories, ["category_id", "count"], CATEGORIES),
+        (users, ["user_id", "count"], USERS),
+    ):
+        _write(coded.filter(coded["count"] > 0), columns, folder / file)
+        _write(coded.filter(coded["count"] == 0), columns[:1], folder / UNSEEN / file)
 
 
 def _write(coded: ibis.Table, columns: list[str], path: Path) -> None:
-    table = coded.filter(coded["count"] > 0).order_by("code").select("code", *columns).to_pyarrow()
+    table = coded.order_by("code").select("code", *columns).to_pyarrow()
     # One chunk: else the file's bytes would depend on how many threads made the batches.
     pq.write_table(table.rename_columns(["id", *columns]).combine_chunks(), path)

@@ -61,7 +61,9 @@ class Project:
 
     def run(self, **parameters: Any) -> Run:
         """Run the training pipeline with `SMALL` and these parameters on top."""
-        merged = {name: {**SMALL.get(name, {}), **parameters.get(name, {})} for name in SMALL | parameters}
+        merged = {**SMALL, **parameters}
+        for name in SMALL.keys() & parameters.keys():
+            merged[name] = {**SMALL[name], **parameters[name]}
         config = self.folder / "config.yaml"
         config.write_text(yaml.safe_dump({"parameters": merged}))
         return Run(self._call("zenml", "pipeline", "run", PIPELINE, "--config", str(config), check=False))
@@ -71,6 +73,11 @@ class Project:
         preamble = "import json; from zenml.client import Client; client = Client()\n"
         answer = self._call(sys.executable, "-c", preamble + code)
         return json.loads(answer.stdout.splitlines()[-1])
+
+    def shell(self, script: str) -> None:
+        """Run a script of the documentation, with the tests' own Python for the one in ``.venv``."""
+        script = script.replace(".venv/bin/python", sys.executable)
+        self._call("bash", "-euc", script)
 
     def append(self, file: str, text: str) -> None:
         """Change a file of the project."""
@@ -103,9 +110,9 @@ class Run:
     @property
     def executed(self) -> set[str]:
         """Steps that ran."""
-        return set(re.findall(r"Step `?(\w+)`? has finished", self.output))
+        return set(re.findall(r"Step `?([\w-]+)`? has finished", self.output))
 
     @property
     def cached(self) -> set[str]:
         """Steps that were served from the cache."""
-        return set(re.findall(r"Using cached version of step `?(\w+)", self.output))
+        return set(re.findall(r"Using cached version of step `?([\w-]+)", self.output))

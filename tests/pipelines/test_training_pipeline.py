@@ -1,23 +1,27 @@
 """The training pipeline as a user runs it: what it leaves behind, and what a rerun does again."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from project import Project
+import yaml
+from project import ROOT, Project
 
 from model_code.bundle import Bundle
 from model_code.scoring import predict
 from model_code.sequences.batches import ResidentLog
 from model_code.sequences.data import SequenceData
+from model_code.sequences.settings import SequenceSettings
 
 MODELS = ("deminet", "din", "popularity")
 ACTS = {"require_valid", "judge", "register"}  # these look at the world outside, and always run
 TRAINS = {f"train_{model}" for model in MODELS}
 EVALUATES = {f"evaluate_{model}" for model in MODELS}
 PREPARES = {"ingest", "validate", "split", "build_sequences"}
+GROUP = 1 + SequenceSettings().negatives_per_positive
 ALL = ACTS | TRAINS | EVALUATES | PREPARES | {"compare"}
 
 STAGES = """
@@ -105,13 +109,50 @@ def test_rerun_is_served_from_the_cache_and_meets_its_champion(project, first):
     assert project.ask(STAGES) == {"1": "archived", "2": "staging"}
 
 
-def test_failed_gate_names_its_reason_and_changes_no_stage(project, first):
+@pytest.fixture(scope="module")
+def own(project, first):
+    """The walk-through of docs/own-model.md, with a second own model, which knows the labels and is a gate.
+
+    Returns the stages of all versions before and after, and the run.
+    """
+    blocks = re.findall(r"```(\w+)\n(.*?)```", (ROOT / "docs" / "own-model.md").read_text(), re.DOTALL)
+    export, score, settings, _ = (text for language, text in blocks if language != "py")
+    project.shell(export)
+    project.shell(f".venv/bin/python - <<'END'\n{score}\nEND")
+    scores = pq.read_table(project.folder / "own" / "scores.parquet")
+    oracle = np.where(scores["sample_id"].to_numpy() % GROUP == 0, 3.0, -3.0)
+    scores = scores.set_column(scores.schema.get_field_index("score"), "score", [oracle])
+    pq.write_table(scores, project.folder / "own" / "oracle.parquet")
+    handed_in = yaml.safe_load(settings)["parameters"]["own_scores"]
+    handed_in.append({"label": "oracle", "path": "own/oracle.parquet", "kind": "logit", "gate": True})
     before = project.ask(STAGES)
-    run = project.run(gates={"min_auc_over_popularity": 0.9})
-    assert run.code == 0
+    gates = {"min_auc_over_popularity": 0.9, "must_beat": "not_worse"}
+    run = project.run(gates=gates, own_scores=handed_in)
+    assert run.code == 0, run.output
+    return before, run, project.ask(STAGES)
+
+
+def test_own_scores_are_evaluated_and_compared_and_nothing_is_trained(project, own):
+    run = own[1]
+    assert run.executed == ACTS | {"evaluate_category-share", "evaluate_oracle", "compare"}
+    summary = run.output[run.output.index("deminet-demo version") :]
+    assert re.search(r"\n *\S* *category-share +0\.\d{4} +0\.\d{4} to", summary)
+    assert re.search(r"\n *\S* *oracle +1\.0000 ", summary)
+    page = next(line.split()[-1] for line in summary.splitlines() if "comparison.html" in line)
+    report = (project.folder / page).read_text()
+    assert "Of category-share, oracle the scores" in report
+    assert '<th scope="row">category-share</th>' in report
+
+
+def test_an_own_model_is_a_gate_where_asked_alone(own):
+    assert re.search(r"FAILED +Not worse than oracle: AUC differs by -0\.", own[1].output)
+    assert "Not worse than category-share" not in own[1].output
+
+
+def test_failed_gate_names_its_reason_and_changes_no_stage(own):
+    before, run, after = own
     assert "not promoted" in run.output
     assert "at least +0.9000 is asked" in run.output
-    after = project.ask(STAGES)
     assert {version: after[version] for version in before} == before
 
 
@@ -161,3 +202,10 @@ def test_missing_log_is_named_before_anything_runs(project):
     assert run.code != 0
     assert run.executed == set()
     assert "source.path: data/nowhere does not exist" in run.output
+
+
+def test_missing_scores_are_named_before_anything_runs(project):
+    run = project.run(own_scores=[{"label": "mine", "path": "own/nowhere.parquet"}])
+    assert run.code != 0
+    assert run.executed == set()
+    assert "own_scores.mine.path = 'own/nowhere.parquet': should be a Parquet file" in run.output

@@ -30,6 +30,8 @@ def test_the_better_model_wins_and_the_comparison_survives_json(scored, tmp_path
 
     twin = comparison.differences["twin"]
     assert (twin.auc.value, twin.auc.p_value, twin.delong_p_value) == (0, 1, 1)
+    only_twin = comparison.only({"twin", "stranger"})
+    assert (only_twin.main, only_twin.differences) == ("good", {"twin": twin})
     comparison.write(tmp_path / "comparison.json")
     assert Comparison.read(tmp_path / "comparison.json") == comparison
 

@@ -137,6 +137,14 @@ def test_the_table_has_the_main_model_first_then_the_best(report, tmp_path):
     )
 
 
+def test_models_from_elsewhere_are_named_and_have_no_learning_curve(report, tmp_path):
+    assert "handed in" not in rendered(report, tmp_path)
+    html = rendered(replace(report, from_elsewhere=["weak"]), tmp_path)
+    assert "Of weak the scores\nalone were handed in" in html
+    curves = html[html.index("Training loss") :]
+    assert "weak" not in curves[: curves.index("</svg>")]
+
+
 def test_a_gap_within_noise_is_called_so(report, tmp_path):
     weak = report.comparison.differences["weak"]
     unsure = replace(weak, auc=replace(weak.auc, low=-0.1))
