@@ -15,8 +15,8 @@ from statistics import mean, stdev
 from typing import Any
 
 from benchmarks import real_logs
-from benchmarks.table import table
 from model_code.models.choice import ModelChoice
+from model_code.reports.text import table
 from model_code.training.job import Job
 from model_code.training.launch import run
 from model_code.training.settings import TrainingSettings

@@ -14,9 +14,9 @@ import torch
 
 from benchmarks.shapes import Shape
 from benchmarks.synthetic import synthetic_log
-from benchmarks.table import table
 from model_code.groups import Group
 from model_code.models.table import build, entry
+from model_code.reports.text import table
 from model_code.sequences.batches import FitBatches, ResidentLog
 from model_code.training.optimizers import ModelOptimizer
 from model_code.training.settings import TrainingSettings

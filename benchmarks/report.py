@@ -8,8 +8,9 @@ from typing import Any
 
 from benchmarks.apart import Result
 from benchmarks.shapes import AXES, CATEGORIES, Axis, Shape
-from benchmarks.table import number, table
+from benchmarks.table import number
 from model_code.models.deminet import DemiNetSettings
+from model_code.reports.text import table
 from model_code.scoring import GROUPS_PER_BATCH
 
 STEP = ("forward_ms", "backward_ms", "optimizer_ms")

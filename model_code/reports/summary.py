@@ -10,6 +10,7 @@ from model_code.evaluation.comparison import Comparison
 from model_code.evaluation.evaluate import Evaluation
 from model_code.evaluation.gates import Verdict
 from model_code.reports.page import count, decimal, moment, probability, signed
+from model_code.reports.text import aligned
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ def terminal_summary(facts: RunFacts) -> str:
         f" validation from {moment(facts.split['validation_timestamp'])}",
         f"  targets  {targets}",
         "",
-        *_aligned(metrics_table(facts)),
+        *aligned(metrics_table(facts)),
         "",
         *(
             f"  {'passed' if check.passed else 'FAILED'}  {check.name}: {check.reason}"
@@ -128,15 +129,3 @@ def model_card(facts: RunFacts, settings: Mapping[str, Any]) -> str:
         *(f"- {name}: {value}" for name, value in {**settings, **facts.lineage}.items()),
     ]
     return "\n".join(lines) + "\n"
-
-
-def _aligned(rows: list[list[str]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  "
-        + "  ".join(
-            cell.ljust(width) if index == 0 else cell.rjust(width)
-            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]

@@ -1,7 +1,8 @@
 import pytest
 
 from benchmarks.report import report, spread
-from benchmarks.table import number, table
+from benchmarks.table import number
+from model_code.reports.text import table
 
 
 def test_columns_are_aligned():
