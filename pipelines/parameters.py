@@ -18,7 +18,27 @@ def from_yaml(settings: type, name: str) -> BeforeValidator:
 
     Without it the orchestrator would answer a misspelt key with a page of its own internals.
     """
-    return BeforeValidator(partial(_read, settings, name))
+    return BeforeValidator(partial(read_settings, settings, name))
+
+
+def read_settings(settings: type, name: str, value: Any) -> Any:
+    """Plain values, with ``${VARIABLES}`` in them, as ``settings``; anything else is given back.
+
+    Args:
+        settings: a settings class.
+        name: what the values are, for messages.
+        value: a mapping as YAML has it.
+
+    Raises:
+        SettingsError: naming each bad key and its value, or the variable that is not set.
+    """
+    if not isinstance(value, dict):
+        return value
+    try:
+        # The orchestrator fills in ${VARIABLES} only after the pipeline function, which needs the paths.
+        return parse(settings, substitute_env_variable_placeholders(value), name)
+    except KeyError as error:
+        raise SettingsError(f"{name}: {error.args[0]}") from None
 
 
 def flat(**settings: Any) -> dict[str, Any]:
@@ -34,13 +54,3 @@ def _pairs(name: str, value: Any) -> Iterator[tuple[str, Any]]:
         return
     for key, part in value.items():
         yield from _pairs(f"{name}.{key}", part)
-
-
-def _read(settings: type, name: str, value: Any) -> Any:
-    if not isinstance(value, dict):
-        return value
-    try:
-        # The orchestrator fills in ${VARIABLES} only after the pipeline function, which needs the paths.
-        return parse(settings, substitute_env_variable_placeholders(value), name)
-    except KeyError as error:
-        raise SettingsError(f"{name}: {error.args[0]}") from None

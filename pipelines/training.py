@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated
 
 from zenml import Model, pipeline
@@ -10,7 +9,7 @@ from zenml import Model, pipeline
 from model_code.evaluation.evaluate import EvaluationSettings
 from model_code.evaluation.gates import GateSettings
 from model_code.events.engine import EngineSettings
-from model_code.events.source import ColumnSettings, SourceSettings, TimeSettings, WindowSettings
+from model_code.events.source import SourceSettings
 from model_code.events.split import SplitSettings
 from model_code.events.validation_settings import ValidationSettings
 from model_code.models.choice import ModelChoice
@@ -18,18 +17,13 @@ from model_code.sequences.settings import SequenceSettings
 from model_code.settings import require
 from model_code.training.settings import TrainingSettings
 from pipelines.parameters import flat, from_yaml
-from steps.build_sequences import build_sequences
-from steps.caching import ROOT, files_version, raw_version
+from pipelines.preparation import LogConfig, prepare
 from steps.compare import compare
 from steps.evaluate import evaluate
-from steps.ingest import ingest
 from steps.judge import judge
 from steps.lineage import lineage
 from steps.register import register
-from steps.require_valid import require_valid
-from steps.split import split as split_step
 from steps.train import train
-from steps.validate import validate
 
 Source = Annotated[SourceSettings, from_yaml(SourceSettings, "source")]
 Engine = Annotated[EngineSettings, from_yaml(EngineSettings, "engine")]
@@ -42,35 +36,21 @@ Training = Annotated[TrainingSettings, from_yaml(TrainingSettings, "training")]
 EvaluationOf = Annotated[EvaluationSettings, from_yaml(EvaluationSettings, "evaluation")]
 Gates = Annotated[GateSettings, from_yaml(GateSettings, "gates")]
 
-DEMO = SourceSettings(
-    path="data/clicks",
-    columns=ColumnSettings(
-        user_id="user_id",
-        item_id="item_id",
-        category_id="category_id",
-        behavior="behavior",
-        timestamp="timestamp",
-    ),
-    time=TimeSettings(unit="ms"),
-    behaviors_known=("pv", "cart", "fav", "buy"),
-    behaviors_kept=("pv",),
-    window=WindowSettings(start="2024-03-04T00:00:00+00:00", end="2024-03-18T00:00:00+00:00"),
-    ids="integer",
-)
+DEMO = LogConfig()
 
 
 @pipeline(model=Model(name="deminet-demo"))
 def training_pipeline(
-    name: str = "the demo click log",
-    source: Source = DEMO,
-    engine: Engine = EngineSettings(),
-    suite: str = "configs/expectations/click_log.yaml",
-    validation: Limits = ValidationSettings(),
-    split: Split = SplitSettings(),
-    sequences: Sequences = SequenceSettings(),
+    name: str = DEMO.name,
+    source: Source = DEMO.source,
+    engine: Engine = DEMO.engine,
+    suite: str = DEMO.suite,
+    validation: Limits = DEMO.validation,
+    split: Split = DEMO.split,
+    sequences: Sequences = DEMO.sequences,
     model: Choice = ModelChoice(name="deminet"),
     baselines: list[Baseline] = [ModelChoice(name="din"), ModelChoice(name="popularity")],
-    training: Training = TrainingSettings(),
+    training: Training = DEMO.training,
     evaluation: EvaluationOf = EvaluationSettings(),
     gates: Gates = GateSettings(),
 ) -> None:
@@ -79,17 +59,17 @@ def training_pipeline(
     The defaults train on the demo log. Each parameter can be set under ``parameters:`` in a YAML file given
     as ``--config``; its settings class documents its keys.
     """
-    require((ROOT / suite).is_file(), "suite", suite, "a YAML file in the project")
-    version = raw_version(source)
-    log = ingest(source, engine, version)
-    table = source.as_table()
-    limits = replace(
-        validation, behaviors=validation.behaviors or table.behaviors_kept or table.behaviors_known
+    log = LogConfig(
+        name=name,
+        source=source,
+        engine=engine,
+        suite=suite,
+        validation=validation,
+        split=split,
+        sequences=sequences,
+        training=training,
     )
-    validation_result = validate(log, name, suite, files_version([ROOT / suite]), limits, engine)
-    require_valid(validation_result)
-    split_log = split_step(log, split, engine, after="require_valid")
-    data = build_sequences(split_log, sequences, engine)
+    prepared = prepare(log)
 
     choices = [model, *baselines]
     labels = [choice.label for choice in choices]
@@ -98,19 +78,19 @@ def training_pipeline(
     for choice in choices:
         artifact = {"model": choice.label}
         bundle = train.with_options(substitutions=artifact)(
-            data, choice, training, id=f"train_{choice.label}"
+            prepared.data, choice, training, id=f"train_{choice.label}"
         )
         bundles.append(bundle)
         evaluations.append(
             evaluate.with_options(substitutions=artifact)(
-                bundle, data, evaluation, training.device, id=f"evaluate_{choice.label}"
+                bundle, prepared.data, evaluation, training.device, id=f"evaluate_{choice.label}"
             )
         )
     comparison = compare(evaluations, labels)
     resolved = flat(
         source=source,
         engine=engine,
-        validation=limits,
+        validation=log.limits,
         split=split,
         sequences=sequences,
         model=model,
@@ -119,16 +99,16 @@ def training_pipeline(
         evaluation=evaluation,
         gates=gates,
     )
-    origin = lineage(source.path, version)
+    origin = lineage(source.path, prepared.raw_version)
     verdict = judge(
         name,
         labels,
         bundles,
         evaluations,
         comparison,
-        validation_result,
-        split_log,
-        data,
+        prepared.validation,
+        prepared.split_log,
+        prepared.data,
         gates,
         training.device,
         resolved,
@@ -139,10 +119,10 @@ def training_pipeline(
         bundles[0],
         evaluations,
         comparison,
-        validation_result,
+        prepared.validation,
         verdict,
-        split_log,
-        data,
+        prepared.split_log,
+        prepared.data,
         resolved,
         origin,
     )

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from model_code.reports.page import render
 
-TITLES = {"validation": "the log", "comparison": "the models"}
+TITLES = {"validation": "the log", "comparison": "the models", "tuning": "the search"}
 
 
 class Run(NamedTuple):
