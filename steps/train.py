@@ -61,10 +61,7 @@ def train(
 def _run_id(data: Path, choice: ModelChoice, training: TrainingSettings) -> str:
     """Fingerprint of everything that a checkpoint depends on."""
     digest = hashlib.sha256(folder_hash(data).encode())
-    settings = asdict(training)
-    for name in ("checkpoint_seconds", "processes"):  # change no weights
-        del settings[name]
-    digest.update(json.dumps([asdict(choice), settings], sort_keys=True).encode())
+    digest.update(json.dumps([asdict(choice), training.of_weights()], sort_keys=True).encode())
     digest.update(version().encode())
     return digest.hexdigest()
 

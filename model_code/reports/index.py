@@ -8,7 +8,12 @@ from typing import NamedTuple
 
 from model_code.reports.page import render
 
-TITLES = {"validation": "the log", "comparison": "the models", "benchmark": "the benchmark"}
+TITLES = {
+    "validation": "the log",
+    "comparison": "the models",
+    "benchmark": "the benchmark",
+    "tuning": "the search",
+}
 
 
 class Run(NamedTuple):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from dataclasses import asdict
+from typing import Any, Literal
 
 from model_code.settings import require, settings
 
@@ -68,3 +69,10 @@ class TrainingSettings:
         require(
             self.checkpoint_seconds >= 0, "training.checkpoint_seconds", self.checkpoint_seconds, "0 or more"
         )
+
+    def of_weights(self) -> dict[str, Any]:
+        """The settings that the trained weights depend on, for a run's fingerprint."""
+        settings_ = asdict(self)
+        for name in ("checkpoint_seconds", "processes"):
+            del settings_[name]
+        return settings_

@@ -64,9 +64,13 @@ class Project:
         merged = {**SMALL, **parameters}
         for name in SMALL.keys() & parameters.keys():
             merged[name] = {**SMALL[name], **parameters[name]}
+        return self.run_pipeline(PIPELINE, merged)
+
+    def run_pipeline(self, pipeline: str, parameters: dict[str, Any]) -> Run:
+        """Run any pipeline with these parameters alone."""
         config = self.folder / "config.yaml"
-        config.write_text(yaml.safe_dump({"parameters": merged}))
-        return Run(self._call("zenml", "pipeline", "run", PIPELINE, "--config", str(config), check=False))
+        config.write_text(yaml.safe_dump({"parameters": parameters}))
+        return Run(self._call("zenml", "pipeline", "run", pipeline, "--config", str(config), check=False))
 
     def ask(self, code: str) -> Any:
         """Run Python code that prints JSON, with the orchestrator's ``client`` at hand."""

@@ -32,6 +32,8 @@ def test_a_step_depends_on_what_it_imports_directly_or_not():
         ("steps.build_sequences", "model_code/models"),
         ("steps.train", "model_code/evaluation/gates.py"),
         ("steps.train", "model_code/reports"),
+        ("steps.train", "model_code/tuning"),
+        ("steps.tune", "model_code/reports"),
         ("steps.compare", "model_code/models"),
     ],
 )
