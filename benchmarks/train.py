@@ -17,7 +17,7 @@ from benchmarks.sections import SECTIONS, Bench
 from benchmarks.shapes import Shape
 from model_code.files import write_json
 from model_code.models.table import MODELS
-from model_code.training.device import resolve_device
+from model_code.training.device import processor_name, resolve_device
 
 BASE = [name for name, known in MODELS.items() if not known.fixed]
 
@@ -51,7 +51,7 @@ def setup(options: argparse.Namespace, job: Job) -> Result:
     return {
         "torch": torch.__version__,
         "python": platform.python_version(),
-        "machine": _processor(),
+        "machine": processor_name(),
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
         "threads": options.threads or torch.get_num_threads(),
         "cores": os.cpu_count(),
@@ -59,15 +59,6 @@ def setup(options: argparse.Namespace, job: Job) -> Result:
         "grow_runs": options.grow_runs,
         "shape": asdict(job.shape),
     }
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.machine()
-    names = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.machine())
 
 
 def main() -> None:

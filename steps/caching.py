@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from zenml.config import CachePolicy
@@ -28,13 +28,17 @@ def cache_policy(module: str) -> CachePolicy:
     return CachePolicy(cache_func=Source.from_import_path(f"{module}.version"))
 
 
-def code_version(*modules: str) -> str:
+def code_version(*modules: str, without: Collection[str] = ()) -> str:
     """Hash of the sources of ``modules`` and of all project modules that they import, templates included.
 
     Imports inside functions count; packages from outside the project do not (the constraints file pins them).
+
+    Args:
+        modules: where to start.
+        without: modules that are left out, with what only they import.
     """
     digest = hashlib.sha256()
-    for path in sorted(_closure(modules)):
+    for path in sorted(_closure(modules, without)):
         digest.update(str(path.relative_to(ROOT)).encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()
@@ -65,15 +69,17 @@ def files_version(paths: Iterable[Path]) -> str:
     return digest.hexdigest()
 
 
-def _closure(modules: Iterable[str]) -> set[Path]:
+def _closure(modules: Iterable[str], without: Collection[str] = ()) -> set[Path]:
     seen: set[Path] = set()
+    left_out = {_source(module) for module in without}
     queue = list(modules)
     while queue:
         path = _source(queue.pop())
-        if path is None or path in seen:
+        if path is None or path in seen or path in left_out:
             continue
         seen.add(path)
         seen.update((path.parent / "templates").glob("*"))
+        seen.update(path.parent.glob("*.[ch]"))  # kernels
         queue.extend(_imports(path))
     return seen
 

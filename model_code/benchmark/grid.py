@@ -68,7 +68,7 @@ class Grid:
         """Where a cell lies, finished or not; another setting, version or log has another folder."""
         return CellFolder(self.store / f"{cell.name}-{self._fingerprint(cell)[:16]}")
 
-    def run(self, report: Callable[[GridProgress], None]) -> dict[Cell, CellFolder]:
+    def run(self, report: Callable[[GridProgress], None]) -> list[tuple[Cell, CellFolder]]:
         """Finish all cells.
 
         Args:
@@ -93,7 +93,7 @@ class Grid:
         if state.failures:
             listed = "".join(f"\n  {name}: {why}" for name, why in sorted(state.failures.items()))
             raise GridError(f"{len(state.failures)} of {len(self.cells)} cells failed:{listed}")
-        return {cell: folders[cell.name] for cell in self.cells}
+        return [(cell, folders[cell.name]) for cell in self.cells]
 
     def _fingerprint(self, cell: Cell) -> str:
         settings = asdict(cell)

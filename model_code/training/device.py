@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import platform
+from pathlib import Path
+
 import torch
 
 from model_code.settings import SettingsError
@@ -22,3 +25,13 @@ def resolve_device(name: str) -> torch.device:
         reason = str(error).splitlines()[0].split(". ")[0]
         raise SettingsError(f"training.device = {name!r}: cannot be used here ({reason})") from None
     return device
+
+
+def processor_name() -> str:
+    """What the machine calls its CPU."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.machine()
+    names = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.machine())

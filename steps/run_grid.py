@@ -1,0 +1,58 @@
+"""Sequences and cells -> all cells trained and evaluated."""
+
+from __future__ import annotations
+
+import inspect
+from functools import partial
+from typing import Annotated
+
+from zenml import step
+from zenml.logger import get_logger
+
+from model_code.benchmark.cell import Cell
+from model_code.benchmark.grid import Grid
+from model_code.benchmark.kept import GridFolder
+from model_code.benchmark.paper import DEMINET
+from model_code.evaluation.evaluate import EvaluationSettings
+from model_code.models.table import MODELS, entry
+from model_code.sequences.data import SequenceFolder
+from steps.artifacts import FolderMaterializer, folder_hash, output_folder
+from steps.caching import cache_policy, code_version
+from steps.grid_progress import GridBar
+from steps.measure import measured
+from steps.train import CHECKPOINTS
+
+logger = get_logger(__name__)
+version = partial(code_version, __name__)
+
+MODEL_MODULES = frozenset(inspect.getmodule(known.model).__name__ for known in MODELS.values())  # type: ignore[union-attr]
+
+
+@step(cache_policy=cache_policy(__name__), output_materializers=FolderMaterializer)
+def run_grid(
+    sequences: SequenceFolder, cells: list[Cell], evaluation: EvaluationSettings, workers: int
+) -> Annotated[GridFolder, "benchmark_grid"]:
+    """Train and evaluate every cell; those that an earlier run has finished are found in ``checkpoints/``."""
+    with measured() as notes, GridBar() as bar:
+        data = folder_hash(sequences.path)
+        grid = Grid(
+            cells=cells,
+            evaluation=evaluation,
+            data=sequences.path,
+            store=CHECKPOINTS / "benchmark",
+            versions={cell.name: f"{data} {cell_version(cell)}" for cell in cells},
+            workers=workers,
+        )
+        finished = grid.run(bar)
+        kept = GridFolder(output_folder())
+        main = next(cell for cell in cells if cell.choice.label == DEMINET)
+        kept.keep(finished, main)
+        notes.update(cells=len(cells), workers=workers)
+    return kept
+
+
+def cell_version(cell: Cell) -> str:
+    """Version of the code that a cell depends on: a change of another model leaves it as it is."""
+    own = inspect.getmodule(entry(cell.choice.name).model).__name__  # type: ignore[union-attr]
+    others = MODEL_MODULES - {own} | {"model_code.models.table"}
+    return code_version("model_code.benchmark.work", own, without=others)
