@@ -5,9 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from model_code.benchmark.cell import Cell
 from model_code.events.errors import IngestError
 from model_code.events.source import CategoryTableSettings, ColumnSettings, SourceSettings
+from model_code.models.choice import ModelChoice
+from model_code.training.settings import TrainingSettings
 from steps import caching
+from steps.run_grid import MODEL_MODULES, cell_version
 
 
 def closure(*modules: str) -> set[str]:
@@ -76,3 +80,15 @@ def test_raw_version_follows_every_file_of_log_and_category_table(tmp_path):
     Path(table / "a.csv").unlink()
     with pytest.raises(IngestError, match=r"source\.categories\.path"):
         caching.raw_version(source)
+
+
+def test_a_cell_of_a_benchmark_depends_on_its_own_model_alone():
+    din, moe = (Cell(choice=ModelChoice(name=name), training=TrainingSettings()) for name in ("din", "moe"))
+    without = {"model_code.models.table", *MODEL_MODULES} - {"model_code.models.din"}
+    files = {
+        str(path.relative_to(caching.ROOT))
+        for path in caching._closure(("model_code.benchmark.work", "model_code.models.din"), without)
+    }
+    assert {"model_code/models/din.py", "model_code/training/loop.py", "model_code/kernels/dice.c"} <= files
+    assert not [path for path in files if "deminet" in path or "dependency_attention.py" in path]
+    assert cell_version(din) != cell_version(moe)
