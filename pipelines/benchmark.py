@@ -10,7 +10,7 @@ from typing import Annotated
 from zenml import pipeline
 
 from model_code.benchmark.paper import PaperDataset
-from model_code.benchmark.settings import BenchmarkSettings, cells, rows
+from model_code.benchmark.settings import BenchmarkSettings, cells, plan
 from model_code.evaluation.evaluate import EvaluationSettings
 from model_code.settings import require
 from model_code.tuning.result import read_tuned
@@ -46,20 +46,20 @@ def benchmark_pipeline(
     """
     config = read_log_config(log)
     require(tuned is None or (ROOT / tuned).is_file(), "tuned", tuned, "a YAML file in the project, or null")
-    of_rows = rows(benchmark, config.training, read_tuned(ROOT / tuned) if tuned else {})
+    rows = plan(benchmark, config.training, read_tuned(ROOT / tuned) if tuned else {})
     prepared = prepare(config)
-    grid = run_grid(prepared.data, cells(of_rows, benchmark.seeds), evaluation, benchmark.workers)
+    grid = run_grid(prepared.data, cells(rows, benchmark.seeds), evaluation, benchmark.workers)
     benchmark_report(
         grid,
         prepared.data,
         prepared.split_log,
         config.name,
-        [choice for choice, _ in of_rows],
+        [row.choice for row in rows],
+        [row.choice.label for row in rows if row.tuned],
         benchmark.seeds,
         config.training,
         paper_dataset,
         flat(split=config.split, sequences=config.sequences),
         lineage(config.source.path, prepared.raw_version),
         shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
-        bool(tuned),
     )

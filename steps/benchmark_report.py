@@ -55,13 +55,13 @@ def benchmark_report(
     split_log: SplitLog,
     name: str,
     choices: list[ModelChoice],
+    tuned: list[str],
     seeds: tuple[int, ...],
     training: TrainingSettings,
     paper_dataset: PaperDataset | None,
     preparation: dict[str, Any],
     lineage: dict[str, str],
     command: str,
-    tuned: bool,
 ) -> Annotated[BenchmarkFolder, "benchmark"]:
     """Write and publish what the grid found. Never cached: each run has its own folder of reports.
 
@@ -71,13 +71,13 @@ def benchmark_report(
         split_log: for the counts of the log.
         name: what the report calls the log.
         choices: the models, in the order of the tables.
+        tuned: labels of those whose settings a search has chosen.
         seeds: of training.
         training: what all models shared.
         paper_dataset: which of the paper's data sets the log is, if it is one.
         preparation: settings of split and sequences, by dotted name.
         lineage: versions of data and code.
         command: that started the run.
-        tuned: whether settings were taken from a search.
     """
     with measured() as notes:
         folder = BenchmarkFolder(output_folder())
@@ -86,7 +86,7 @@ def benchmark_report(
         facts = Facts(
             dataset=name,
             paper_dataset=paper_dataset,
-            asked=tuple(Asked.of(choice, tuned) for choice in choices),
+            asked=tuple(Asked.of(choice, choice.label in tuned) for choice in choices),
             seeds=seeds,
             **{key: split_log.manifest[key] for key in ("users", "items", "categories")},
             samples={

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field, replace
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from model_code.benchmark.cell import Cell
 from model_code.benchmark.paper import DEMINET, EXPERIMENTS, FIGURE_3A, POPULARITY
@@ -54,10 +54,18 @@ class BenchmarkSettings:
             require(known, "benchmark.settings", name, "a model that is no variant; set DemiNet's instead")
 
 
-def rows(
+class Planned(NamedTuple):
+    """A row of the tables: what is trained with every seed."""
+
+    choice: ModelChoice
+    training: TrainingSettings  # but for the seed
+    tuned: bool  # whether a search has chosen settings of it
+
+
+def plan(
     benchmark: BenchmarkSettings, training: TrainingSettings, tuned: Mapping[str, Tuned]
-) -> list[tuple[ModelChoice, TrainingSettings]]:
-    """The models to train and how, but for the seed.
+) -> list[Planned]:
+    """The rows to train.
 
     Args:
         benchmark: what was asked for.
@@ -76,21 +84,19 @@ def rows(
     found = {label: _row(label, {}, benchmark, training, tuned) for label in labels}
     if FIGURE_3A.key in benchmark.experiments:
         for k in benchmark.interests:
-            if k != found[DEMINET][0].settings["interests"]:
+            if k != found[DEMINET].choice.settings["interests"]:
                 label = f"{DEMINET}_k{k}"
                 found[label] = _row(label, {"interests": k}, benchmark, training, tuned)
     for choice in benchmark.others:
         require(choice.label not in found, "benchmark.others", choice.label, "a label of its own")
-        found[choice.label] = choice, training
+        found[choice.label] = Planned(choice, training, False)
     return list(found.values())
 
 
-def cells(of_rows: list[tuple[ModelChoice, TrainingSettings]], seeds: tuple[int, ...]) -> list[Cell]:
+def cells(rows: list[Planned], seeds: tuple[int, ...]) -> list[Cell]:
     """All cells; every row once before any a second time, so that a grid that is stopped has compared all."""
     return [
-        Cell(choice=choice, training=replace(training, seed=seed))
-        for seed in seeds
-        for choice, training in of_rows
+        Cell(choice=row.choice, training=replace(row.training, seed=seed)) for seed in seeds for row in rows
     ]
 
 
@@ -100,11 +106,11 @@ def _row(
     benchmark: BenchmarkSettings,
     training: TrainingSettings,
     tuned: Mapping[str, Tuned],
-) -> tuple[ModelChoice, TrainingSettings]:
+) -> Planned:
     name = DEMINET if own else label
     base = DEMINET if entry(name).model is DemiNet else name
     chosen = tuned.get(base, Tuned())
     shared = {**benchmark.settings.get(base, {}), **chosen.settings}
     shared = {key: value for key, value in shared.items() if key not in entry(name).fixed}
     choice = ModelChoice(name=name, settings={**shared, **own}, label=label)
-    return choice, replace(training, **chosen.training)
+    return Planned(choice, replace(training, **chosen.training), base in tuned)

@@ -1,6 +1,6 @@
 import pytest
 
-from model_code.benchmark.settings import BenchmarkSettings, cells, rows
+from model_code.benchmark.settings import BenchmarkSettings, cells, plan
 from model_code.models.choice import ModelChoice
 from model_code.settings import SettingsError, parse
 from model_code.training.settings import TrainingSettings
@@ -10,10 +10,7 @@ TRAINING = TrainingSettings(learning_rate=0.002)
 
 
 def by_label(tuned=None, **settings):
-    return {
-        choice.label: (choice, training)
-        for choice, training in rows(BenchmarkSettings(**settings), TRAINING, tuned or {})
-    }
+    return {row.choice.label: row for row in plan(BenchmarkSettings(**settings), TRAINING, tuned or {})}
 
 
 def test_every_experiment_of_the_paper_once():
@@ -24,7 +21,7 @@ def test_every_experiment_of_the_paper_once():
     ]  # fmt: skip
     assert list(by_label(experiments=("figure_3b",))) == ["popularity", "gcmc", "lightgcn", "gat", "deminet"]
     figure = by_label(experiments=("figure_3a",), interests=(2, 3))
-    assert [choice.settings["interests"] for label, (choice, _) in figure.items() if "deminet" in label] == [
+    assert [choice.settings["interests"] for label, (choice, *_) in figure.items() if "deminet" in label] == [
         4, 2, 3,
     ]  # fmt: skip
 
@@ -42,15 +39,17 @@ def test_a_variant_takes_deminets_settings_but_for_its_own_part():
 def test_what_a_search_has_chosen_goes_first():
     tuned = {"deminet": Tuned(settings={"threshold": 0.6}, training={"learning_rate": 0.01})}
     found = by_label(tuned, settings={"deminet": {"threshold": 0.8, "beta": 1.0}})
-    choice, training = found["moe"]
+    choice, training, from_search = found["moe"]
+    assert from_search
+    assert not found["din"].tuned
     assert (choice.settings["threshold"], choice.settings["beta"]) == (0.6, 1.0)
     assert training.learning_rate == 0.01
-    assert found["din"][1] == TRAINING
+    assert found["din"].training == TRAINING
 
 
 def test_every_row_has_a_turn_before_any_has_a_second():
     settings = BenchmarkSettings(experiments=("table_3",), seeds=(5, 6))
-    found = cells(rows(settings, TRAINING, {}), settings.seeds)
+    found = cells(plan(settings, TRAINING, {}), settings.seeds)
     assert [cell.name for cell in found] == [
         f"{label}-seed{seed}"
         for seed in (5, 6)
@@ -61,7 +60,7 @@ def test_every_row_has_a_turn_before_any_has_a_second():
 
 def test_own_models_have_labels_of_their_own():
     wide = ModelChoice(name="din", settings={"embedding_width": 32}, label="din_wide")
-    assert by_label(others=(wide,))["din_wide"] == (wide, TRAINING)
+    assert by_label(others=(wide,))["din_wide"] == (wide, TRAINING, False)
     with pytest.raises(SettingsError, match=r"benchmark\.others = 'din'"):
         by_label(others=(ModelChoice(name="din"),))
 
