@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from model_code.groups import Group, LogShape, Output
 from model_code.layers.confi_net import ConfiNet, EqualConfidence
 from model_code.layers.dependency_attention import DependencyAttention
+from model_code.layers.dropout import dropout
 from model_code.layers.embedding_table import EmbeddingTable
 from model_code.layers.graph import Edges, Graph, add_views, build_edges
 from model_code.layers.interest_experts import InterestExperts
@@ -29,6 +30,8 @@ class DemiNetSettings:
         embedding_width: of each feature; item vectors are twice as wide.
         embedding_scale: standard deviation of the initial embeddings. It sets how strong the gradient of the
             self-supervision is next to the cross-entropy's.
+        embedding_dropout: share of the entries of item vectors that a training step zeroes, once the graph is
+            built from them.
         neighbors: epsilon, reach of the contextual relations, in positions.
         threshold: t, least cosine of a similarity edge.
         layers: of dependency attention.
@@ -44,6 +47,7 @@ class DemiNetSettings:
 
     embedding_width: int = 16
     embedding_scale: float = 0.1
+    embedding_dropout: float = 0.0
     neighbors: int = 3
     threshold: float = 0.7
     layers: int = 2
@@ -63,6 +67,8 @@ class DemiNetSettings:
         width = 2 * self.embedding_width
         require(width % self.heads == 0, "deminet.heads", self.heads, f"a divisor of the node width, {width}")
         require(self.embedding_scale > 0, "deminet.embedding_scale", self.embedding_scale, "positive")
+        rate = self.embedding_dropout
+        require(0 <= rate < 1, "deminet.embedding_dropout", rate, "a number in [0, 1)")
         require(-1 < self.threshold < 1, "deminet.threshold", self.threshold, "a number in (-1, 1)")
         hidden = len(self.hidden) > 0 and min(self.hidden) > 0
         require(hidden, "deminet.hidden", self.hidden, "one or more positive numbers")
@@ -94,7 +100,7 @@ class DemiNet(nn.Module):
           a view's mask;
         - views pass through graph attention and interest extraction only, and exist in training only;
         - Eq. 15 takes a softmax of two scores; the sigmoid of one logit, their difference, is the same;
-        - user profiles: none; the user id's vector is a setting.
+        - user profiles: none; the user id's vector is a setting, and so is dropout on item vectors.
 
     Shapes:
         group: B histories of up to L events, C candidates each.
@@ -128,6 +134,8 @@ class DemiNet(nn.Module):
         history, candidates = self.nodes(group)
         packing = Packing.of(group)
         edges = self._graph(group, history)
+        rate = self.settings.embedding_dropout
+        history, candidates = (dropout(part, rate, self.training) for part in (history, candidates))
         losses: dict[str, Tensor] = {}
         if self.training and self.loss_weights:
             # One pass over the graph and its two views: what does not depend on the edges is computed once.

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from model_code.groups import Group, LogShape, Output
 from model_code.layers.activation_unit import ActivationUnit
+from model_code.layers.dropout import dropout
 from model_code.layers.embedding_table import EmbeddingTable
 from model_code.layers.masked import masked_mean
 from model_code.layers.node_embedding import NodeEmbedding
@@ -21,6 +22,7 @@ class DINSettings:
     Attributes:
         embedding_width: of each feature; item vectors are twice as wide.
         embedding_scale: standard deviation of the initial embeddings.
+        embedding_dropout: share of the entries of item vectors that a training step zeroes.
         softmax: normalise the attention weights, as all of the authors' code does; the paper does not.
         unit_hidden: widths of the hidden layers of the activation unit.
         hidden: widths of the hidden layers of the head.
@@ -29,6 +31,7 @@ class DINSettings:
 
     embedding_width: int = 16
     embedding_scale: float = 0.1
+    embedding_dropout: float = 0.0
     softmax: bool = True
     unit_hidden: tuple[int, ...] = (80, 40)
     hidden: tuple[int, ...] = (200, 80)
@@ -37,6 +40,8 @@ class DINSettings:
     def __post_init__(self) -> None:
         require(self.embedding_width > 0, "din.embedding_width", self.embedding_width, "a positive number")
         require(self.embedding_scale > 0, "din.embedding_scale", self.embedding_scale, "positive")
+        rate = self.embedding_dropout
+        require(0 <= rate < 1, "din.embedding_dropout", rate, "a number in [0, 1)")
         for name in ("unit_hidden", "hidden"):
             widths = getattr(self, name)
             require(
@@ -62,6 +67,7 @@ class DIN(nn.Module):
     def __init__(self, settings: DINSettings, shape: LogShape) -> None:
         super().__init__()
         self.loss_weights: dict[str, float] = {}
+        self.dropout = settings.embedding_dropout
         self.nodes = NodeEmbedding(shape.sizes, settings.embedding_width, settings.embedding_scale)
         width = self.nodes.width
         self.attention = ActivationUnit(width, settings.unit_hidden, softmax=settings.softmax)
@@ -74,7 +80,7 @@ class DIN(nn.Module):
 
     def forward(self, group: Group) -> Output:
         """Score the candidates of each group."""
-        history, candidates = self.nodes(group)
+        history, candidates = (dropout(part, self.dropout, self.training) for part in self.nodes(group))
         mask = group.mask
         interest = self.attention(candidates, history, mask)  # (B, C, d)
         summary = masked_mean(history, mask)[:, None].expand_as(candidates)

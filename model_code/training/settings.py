@@ -27,6 +27,9 @@ class TrainingSettings:
         unknown_rate: share of each group's distinct items (and of users) that are shown as unknown, so that
             the vectors of unknown things are trained.
         unknown_category_rate: the same for categories; new ones are rarer than new items.
+        embedding_weight_decay: weight in the loss of half the squared lengths of the vectors that a group
+            looks up (`model_code.training.penalty`): an L2 penalty, not a decay apart from Adam, and none on
+            vectors that a step does not read.
         seed: of initial weights, order, negatives and dropout.
         device: "auto" takes a GPU where there is one; else a torch device name.
         precision: "float32", or "tf32" for faster and coarser matrix products on a GPU that has them.
@@ -45,6 +48,7 @@ class TrainingSettings:
     validation_groups: int | None = None
     unknown_rate: float = 0.1
     unknown_category_rate: float = 0.01
+    embedding_weight_decay: float = 0.0
     seed: int = 1
     device: str = "auto"
     precision: Literal["float32", "tf32"] = "float32"
@@ -66,9 +70,9 @@ class TrainingSettings:
         for name in ("unknown_rate", "unknown_category_rate"):
             value = getattr(self, name)
             require(0 <= value < 1, f"training.{name}", value, "in [0, 1)")
-        require(
-            self.checkpoint_seconds >= 0, "training.checkpoint_seconds", self.checkpoint_seconds, "0 or more"
-        )
+        for name in ("embedding_weight_decay", "checkpoint_seconds"):
+            value = getattr(self, name)
+            require(value >= 0, f"training.{name}", value, "0 or more")
 
     def of_weights(self) -> dict[str, Any]:
         """The settings that the trained weights depend on, for a run's fingerprint."""

@@ -10,6 +10,7 @@ from torch.nn.parallel import DistributedDataParallel
 from model_code import replicas
 from model_code.groups import Group, Output
 from model_code.training.optimizers import ModelOptimizer
+from model_code.training.penalty import embedding_penalty, looked_up
 from model_code.training.replay import Replay
 from model_code.training.settings import TrainingSettings
 
@@ -34,18 +35,24 @@ def step_seed(seed: int, step: int) -> int:
     return (seed * 0x9E3779B97F4A7C15 + step) % 2**63
 
 
+PENALTY = "embedding_penalty"  # its name among the losses
+
+
 class TrainingStep:
     """A step of Adam on a batch; the device is not waited for.
 
     Attributes:
-        names: of the losses: the total, the cross-entropy and the model's own.
+        names: of the losses: the total, the cross-entropy, the model's own, and the embeddings' penalty if
+            it has a weight.
         sums: of these losses over the steps taken, and last the number of steps; (losses + 1,) float64.
     """
 
     def __init__(self, model: nn.Module, optimizer: ModelOptimizer, settings: TrainingSettings) -> None:
         self.model, self.optimizer, self.seed = model, optimizer, settings.seed
         device = next(model.parameters()).device
+        self.decay = settings.embedding_weight_decay
         self.names = ["total", "cross_entropy", *model.loss_weights]  # type: ignore[misc]
+        self.names += [PENALTY] if self.decay else []
         self.sums = torch.zeros(len(self.names) + 1, dtype=torch.float64, device=device)
         self.forward = model
         if replicas.count() > 1:
@@ -63,10 +70,19 @@ class TrainingStep:
         shard = replicas.shard(len(group.length))
         part = Group(*(field[shard.start : shard.end] for field in group))
         with replicas.sharing(shard):
-            total, parts = total_loss(self.model, self.forward(part))
+            total, parts = self._loss(part)
             (total * shard.weight).backward()
         self.optimizer.step()
         with torch.no_grad():
             losses = [total, *(parts[name] for name in self.names[1:])]
             self.sums[:-1] += torch.stack(losses).double() * shard.weight
             self.sums[-1] += 1
+
+    def _loss(self, group: Group) -> tuple[Tensor, dict[str, Tensor]]:
+        """The loss of a group, and its parts by name."""
+        if not self.decay:
+            return total_loss(self.model, self.forward(group))
+        with looked_up(self.model) as vectors:
+            total, parts = total_loss(self.model, self.forward(group))
+        parts[PENALTY] = embedding_penalty(vectors, len(group.length))
+        return total + self.decay * parts[PENALTY], parts

@@ -20,7 +20,7 @@ from model_code.training.settings import TrainingSettings
 
 MODEL, TRAINING = "model.", "training."
 # The other training settings are the budget, which all models share, or do not change what is learned.
-TUNABLE = ("learning_rate", "batch_size", "unknown_rate", "unknown_category_rate")
+TUNABLE = ("learning_rate", "batch_size", "unknown_rate", "unknown_category_rate", "embedding_weight_decay")
 
 
 @settings

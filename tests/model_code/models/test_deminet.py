@@ -7,6 +7,7 @@ import torch
 from examples import array, close, log_shape, neighbour_sets, random_group, randomise
 
 from model_code.layers.graph import Edges, add_views
+from model_code.models import deminet
 from model_code.models.deminet import DemiNet, DemiNetSettings
 from model_code.settings import SettingsError
 
@@ -144,12 +145,24 @@ def test_views_depend_on_the_seed_but_the_logits_do_not():
     assert torch.equal(outputs[0].logits, outputs[2].logits)
 
 
+def test_embedding_dropout_changes_training_alone_and_leaves_the_graph(monkeypatch):
+    plain, dropping = small(beta=0.0), small(beta=0.0, embedding_dropout=0.5)
+    group = random_group(LENGTHS, candidates=3)
+    assert torch.equal(plain.eval()(group).logits, dropping.eval()(group).logits)
+    build, graphs = deminet.build_edges, []
+    monkeypatch.setattr(
+        deminet, "build_edges", lambda *args, **sizes: graphs.append(build(*args, **sizes)) or graphs[-1]
+    )
+    assert not torch.equal(plain.train()(group).logits, dropping.train()(group).logits)
+    assert all(torch.equal(*kinds) for kinds in zip(*graphs, strict=True))
+
+
 @pytest.mark.parametrize(
     ("key", "value"),
     [
         ("embedding_width", 0), ("embedding_scale", 0.0), ("neighbors", 0), ("threshold", 1.0), ("layers", 0),
         ("heads", 3), ("interests", 0), ("hidden", ()), ("hidden", (8, 0)),
-        ("edge_dropout", 1.0), ("beta", -0.1),
+        ("edge_dropout", 1.0), ("beta", -0.1), ("embedding_dropout", 1.0),
     ],
 )  # fmt: skip
 def test_bad_settings_are_named(key, value):

@@ -51,7 +51,13 @@ def test_equals_the_equations(softmax, user_embedding):
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("embedding_width", 0), ("embedding_scale", -1.0), ("unit_hidden", ()), ("hidden", (0,))],
+    [
+        ("embedding_width", 0),
+        ("embedding_scale", -1.0),
+        ("embedding_dropout", 1.0),
+        ("unit_hidden", ()),
+        ("hidden", (0,)),
+    ],
 )
 def test_bad_settings_are_named(key, value):
     with pytest.raises(SettingsError, match=f"din.{key} = "):
