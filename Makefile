@@ -28,7 +28,7 @@ train: data  ## train, judge and register DemiNet on the demo log
 	$(BIN)/zenml pipeline run pipelines.training.training_pipeline
 
 test: $(INSTALLED)  ## run all tests but the slow ones
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: $(INSTALLED)  ## check style and types
 	$(BIN)/ruff check .

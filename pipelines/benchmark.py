@@ -60,6 +60,7 @@ def benchmark_pipeline(
         config.training,
         paper_dataset,
         flat(split=config.split, sequences=config.sequences),
+        benchmark.workers,
         lineage(config.source.path, prepared.raw_version),
         shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
     )

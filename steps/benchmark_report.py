@@ -7,7 +7,6 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-import torch
 from zenml import step
 from zenml.logger import get_logger
 
@@ -24,7 +23,6 @@ from model_code.files import Folder
 from model_code.models.choice import ModelChoice
 from model_code.reports.benchmark import render_benchmark
 from model_code.sequences.data import SequenceFolder
-from model_code.training.device import processor_name
 from model_code.training.settings import TrainingSettings
 from steps.artifacts import FolderMaterializer, output_folder
 from steps.caching import ROOT
@@ -48,6 +46,10 @@ class BenchmarkFolder(Folder):
         return Analysis.read(self.path / "analysis.json")
 
 
+class CellsFailedError(Exception):
+    """Cells that failed, with their own messages; the report shows the others."""
+
+
 @step(enable_cache=False, output_materializers=FolderMaterializer)
 def benchmark_report(
     grid: GridFolder,
@@ -60,10 +62,14 @@ def benchmark_report(
     training: TrainingSettings,
     paper_dataset: PaperDataset | None,
     preparation: dict[str, Any],
+    workers: int,
     lineage: dict[str, str],
     command: str,
 ) -> Annotated[BenchmarkFolder, "benchmark"]:
     """Write and publish what the grid found. Never cached: each run has its own folder of reports.
+
+    Raises:
+        CellsFailedError: after the report, when cells have failed.
 
     Args:
         grid: the finished cells.
@@ -76,6 +82,7 @@ def benchmark_report(
         training: what all models shared.
         paper_dataset: which of the paper's data sets the log is, if it is one.
         preparation: settings of split and sequences, by dotted name.
+        workers: cells trained at a time.
         lineage: versions of data and code.
         command: that started the run.
     """
@@ -95,16 +102,17 @@ def benchmark_report(
             },
             preparation=preparation,
             budget={key: value for key, value in asdict(training).items() if key != "seed"},
-            machine=_machine(cells[0].training),
+            machine=_machine([cell.training for cell in cells], workers),
             commit=lineage.get("git commit", "unknown"),
             command=command,
             data_version=lineage.get("data.dvc md5", lineage["raw files"]),
             date=datetime.now(UTC).date().isoformat(),
         )
         results = summarise(cells, facts)
-        analysis = analyse(grid.bundle, sequences.path, AnalysisSettings())
         results.write(folder.path / "results.json")
-        analysis.write(folder.path / "analysis.json")
+        analysis = _analysis(grid, sequences)
+        if analysis is not None:
+            analysis.write(folder.path / "analysis.json")
         write_rows(results, folder.path / "rows.csv")
         write_cells(results, folder.path / "cells.csv")
         (folder.path / "results.md").write_text(markdown(results), encoding="utf-8")
@@ -114,14 +122,32 @@ def benchmark_report(
         report = (run_folder() / "benchmark.html").relative_to(ROOT)
         logger.info("\n%s\n\n  report  %s\n", terminal_table(results), report)
         notes.update(report=str(report), cells=len(cells))
+    if failures := grid.failures:
+        listed = "".join(f"\n  {name}: {why}" for name, why in sorted(failures.items()))
+        raise CellsFailedError(f"{len(failures)} cells failed, the others are kept:{listed}")
     return folder
 
 
-def _machine(training: dict[str, Any]) -> Machine:
+def _analysis(grid: GridFolder, sequences: SequenceFolder) -> Analysis | None:
+    """Figures of the trained model, or nothing: a log too small for them must not cost the tables."""
+    try:
+        return analyse(grid.bundle, sequences.path, AnalysisSettings())
+    except Exception as error:
+        logger.warning("No figures of the trained model: %s: %s", type(error).__name__, error)
+        return None
+
+
+def _machine(trainings: list[dict[str, Any]], workers: int) -> Machine:
+    """Where the cells were trained: cells of earlier runs may come from another machine."""
+
+    def all_of(name: str) -> str:
+        return ", ".join(sorted({str(training[name]) for training in trainings}))
+
     return Machine(
-        processor=processor_name(),
+        processor=all_of("processor"),
         cores=os.cpu_count() or 1,
-        threads=training["threads"],
-        torch=torch.__version__,
-        device=training["device"],
+        threads=max((training["threads"] for training in trainings), default=0),
+        workers=workers,
+        torch=all_of("torch"),
+        device=all_of("device"),
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from functools import partial
 from typing import Annotated
 
 from zenml import step
@@ -17,22 +16,24 @@ from model_code.evaluation.evaluate import EvaluationSettings
 from model_code.models.table import MODELS, entry
 from model_code.sequences.data import SequenceFolder
 from steps.artifacts import FolderMaterializer, folder_hash, output_folder
-from steps.caching import cache_policy, code_version
+from steps.caching import code_version
 from steps.grid_progress import GridBar
 from steps.measure import measured
 from steps.train import CHECKPOINTS
 
 logger = get_logger(__name__)
-version = partial(code_version, __name__)
 
 MODEL_MODULES = frozenset(inspect.getmodule(known.model).__name__ for known in MODELS.values())  # type: ignore[union-attr]
 
 
-@step(cache_policy=cache_policy(__name__), output_materializers=FolderMaterializer)
+@step(enable_cache=False, output_materializers=FolderMaterializer)
 def run_grid(
     sequences: SequenceFolder, cells: list[Cell], evaluation: EvaluationSettings, workers: int
 ) -> Annotated[GridFolder, "benchmark_grid"]:
-    """Train and evaluate every cell; those that an earlier run has finished are found in ``checkpoints/``."""
+    """Train and evaluate every cell; those that an earlier run has finished are found in ``checkpoints/``.
+
+    So this step is not cached: it looks for what is missing. Cells that fail are for the report to tell.
+    """
     with measured() as notes, GridBar() as bar:
         data = folder_hash(sequences.path)
         grid = Grid(
@@ -43,11 +44,10 @@ def run_grid(
             versions={cell.name: f"{data} {cell_version(cell)}" for cell in cells},
             workers=workers,
         )
-        finished = grid.run(bar)
+        outcome = grid.run(bar)
         kept = GridFolder(output_folder())
-        main = next(cell for cell in cells if cell.choice.label == DEMINET)
-        kept.keep(finished, main)
-        notes.update(cells=len(cells), workers=workers)
+        kept.keep(outcome, DEMINET)
+        notes.update(cells=len(cells), failed=outcome.failures, workers=workers)
     return kept
 
 

@@ -15,9 +15,10 @@ class Machine:
 
     processor: str
     cores: int
-    threads: int
+    threads: int  # of a cell
     torch: str  # version
     device: str = "cpu"
+    workers: int = 1  # cells trained at a time
 
 
 @dataclass(frozen=True)

@@ -18,20 +18,23 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import mean
-from typing import IO
+from typing import IO, NamedTuple
 
 from model_code.benchmark.cell import Cell, CellFolder
 from model_code.benchmark.work import Task
 from model_code.evaluation.evaluate import EvaluationSettings
-from model_code.training.interrupt import Interrupts, deferred_interrupts
+from model_code.training.interrupt import deferred_interrupts
 from model_code.training.launch import ROOT
 from model_code.training.loop import Progress
 
 REPORT_SECONDS = 0.5
 
 
-class GridError(Exception):
-    """Cells that failed, with their own messages; the others are finished and kept."""
+class Outcome(NamedTuple):
+    """What came of a grid."""
+
+    finished: list[tuple[Cell, CellFolder]]
+    failures: dict[str, str]  # by name of the cell, its own message
 
 
 @dataclass(frozen=True)
@@ -68,14 +71,13 @@ class Grid:
         """Where a cell lies, finished or not; another setting, version or log has another folder."""
         return CellFolder(self.store / f"{cell.name}-{self._fingerprint(cell)[:16]}")
 
-    def run(self, report: Callable[[GridProgress], None]) -> list[tuple[Cell, CellFolder]]:
-        """Finish all cells.
+    def run(self, report: Callable[[GridProgress], None]) -> Outcome:
+        """Finish all cells; one that fails does not keep the others from it.
 
         Args:
             report: called about twice a second, and when a cell is finished.
 
         Raises:
-            GridError: when cells failed, after all others are finished.
             KeyboardInterrupt: on Ctrl-C, after each running cell has saved a checkpoint.
         """
         folders = {cell.name: self.folder(cell) for cell in self.cells}
@@ -83,17 +85,20 @@ class Grid:
         state = _State(folders=folders, workers=self.workers)
         with deferred_interrupts() as interrupts, ThreadPoolExecutor(self.workers) as pool:
             futures = [pool.submit(self._finish, cell, state) for cell in waiting]
-            while not all(future.done() for future in futures):
-                state.stop_if(interrupts)
-                report(state.progress())
-                time.sleep(REPORT_SECONDS)
+            try:
+                while not all(future.done() for future in futures):
+                    if interrupts:
+                        state.stop()
+                    report(state.progress())
+                    time.sleep(REPORT_SECONDS)
+            except BaseException:
+                state.stop()  # else the pool would go through all the cells before anyone hears of it
+                raise
         report(state.progress())
         if state.stopped:
             raise KeyboardInterrupt("the grid was stopped; run again to go on")
-        if state.failures:
-            listed = "".join(f"\n  {name}: {why}" for name, why in sorted(state.failures.items()))
-            raise GridError(f"{len(state.failures)} of {len(self.cells)} cells failed:{listed}")
-        return [(cell, folders[cell.name]) for cell in self.cells]
+        finished = [(cell, folders[cell.name]) for cell in self.cells if folders[cell.name].finished]
+        return Outcome(finished, state.failures)
 
     def _fingerprint(self, cell: Cell) -> str:
         settings = asdict(cell)
@@ -105,6 +110,12 @@ class Grid:
     def _finish(self, cell: Cell, state: _State) -> None:
         if state.stopped:
             return
+        try:
+            self._work(cell, state)
+        except Exception as error:
+            state.failures[cell.name] = f"{type(error).__name__}: {error}"
+
+    def _work(self, cell: Cell, state: _State) -> None:
         folder = self.folder(cell)
         folder.path.mkdir(parents=True, exist_ok=True)
         task = folder.path / "task.json"
@@ -127,8 +138,15 @@ class Grid:
             )
             state.follow(cell.name, worker)
         if worker.returncode and not state.stopped and cell.name not in state.failures:
-            lines = (folder.path / "log.txt").read_text(errors="replace").strip().splitlines()
-            state.failures[cell.name] = lines[-1] if lines else f"exit code {worker.returncode}"
+            state.failures[cell.name] = _last_words(worker.returncode, folder.path / "log.txt")
+
+
+def _last_words(code: int, log: Path) -> str:
+    """Why a process ended that did not say it."""
+    if code < 0:
+        return f"killed by {signal.Signals(-code).name}; for want of memory?"
+    lines = log.read_text(errors="replace").strip().splitlines()
+    return lines[-1] if lines else f"exit code {code}"
 
 
 @dataclass
@@ -161,9 +179,9 @@ class _State:
         with self.lock:
             del self.processes[name], self.running[name]
 
-    def stop_if(self, interrupts: Interrupts) -> None:
-        """Tell the workers once that the user wants to stop."""
-        if not interrupts or self.stopped:
+    def stop(self) -> None:
+        """Tell the workers, once, to save and end."""
+        if self.stopped:
             return
         with self.lock:
             self.stopped = True
@@ -185,9 +203,15 @@ class _State:
         for name, seconds in took.items():
             of_model.setdefault(name.rpartition("-")[0], []).append(seconds)
         usual, left = mean(took.values()), 0.0
-        for name in self.folders.keys() - took.keys():
+        for name in self.folders.keys() - took.keys() - self.failures.keys():
             expected = mean(of_model.get(name.rpartition("-")[0], [usual]))
-            progress = running.get(name)
-            spent = 0.0 if progress is None else progress.seconds * (1 + progress.epoch)
-            left += max(expected - spent, 0.0)
+            left += max(expected - _spent(running.get(name)), 0.0)
         return left / self.workers
+
+
+def _spent(progress: Progress | None) -> float:
+    """Seconds of training so far, by the rate of the pass under way, whose own are all that is told."""
+    if progress is None or progress.batch == progress.first_batch:
+        return 0.0
+    rate = progress.seconds / (progress.batch - progress.first_batch)
+    return rate * (progress.epoch * progress.batches + progress.batch)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
 from dataclasses import asdict
 
 from model_code.benchmark.cell import Cell, CellFolder, CellResult
+from model_code.benchmark.grid import Outcome
 from model_code.bundle import Bundle
 from model_code.files import Folder, read_json, write_json
 from model_code.settings import parse
@@ -20,20 +20,27 @@ class GridFolder(Folder):
         """The model that figures are drawn of."""
         return Bundle(self.path / "bundle")
 
-    def keep(self, finished: Iterable[tuple[Cell, CellFolder]], main: Cell) -> None:
-        """Copy what tables need of each cell, and the whole model of ``main``.
+    @property
+    def failures(self) -> dict[str, str]:
+        """Why cells have failed, by name."""
+        failures: dict[str, str] = read_json(self.path / "failures.json")
+        return failures
+
+    def keep(self, outcome: Outcome, main: str) -> None:
+        """Copy what tables need of each finished cell, and the first whole model labelled ``main``.
 
         The scores, and the weights of the others, stay where they were made: together they would take more
         room than the log.
         """
-        for cell, folder in finished:
+        write_json(self.path / "failures.json", outcome.failures)
+        for cell, folder in outcome.finished:
             own = self._cell(cell.name)
             own.bundle.path.mkdir(parents=True)
             shutil.copy(folder.evaluation, own.evaluation)
             for file in folder.bundle.path.glob("*.json"):
                 shutil.copy(file, own.bundle.path)
             write_json(own.path / "cell.json", asdict(cell))
-            if cell == main:
+            if cell.choice.label == main and not self.bundle.path.exists():
                 shutil.copytree(folder.bundle.path, self.bundle.path)
 
     @property

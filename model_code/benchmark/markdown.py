@@ -66,8 +66,8 @@ def _facts(results: Results) -> str:
         f"- Seeds: {', '.join(map(str, facts.seeds))}; {len(results.cells)} of {results.cells_asked} cells"
         " have run.",
         f"- Training: {budget}.",
-        f"- Machine: {machine.processor}, {machine.cores} cores, {machine.threads} threads, {machine.device},"
-        f" torch {machine.torch}.",
+        f"- Machine: {machine.processor}, {machine.cores} cores, {machine.workers} cells at a time, threads a"
+        f" cell {machine.threads}, {machine.device}, torch {machine.torch}.",
         f"- Code: {facts.commit}, {facts.date}.",
         f"- Command: `{facts.command}`",
     ]

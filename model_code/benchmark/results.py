@@ -6,12 +6,13 @@ on which it is then compared, has no say in the choice.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from model_code.benchmark.facts import Facts
-from model_code.benchmark.paper import DEMINET, FIGURE_3A, Experiment, display_name
+from model_code.benchmark.paper import DEMINET, EXPERIMENTS, FIGURE_3A, TABLE_2, Experiment, display_name
 from model_code.evaluation.seeds import SeedDifference, SeedSummary
 from model_code.files import read_json, write_json
 from model_code.settings import parse
@@ -158,7 +159,8 @@ class Results:
         Those of Figure 3a are in order of K, and only what was asked for: DemiNet stands for one of the K's,
         whichever that is.
         """
-        rows = [self.row(label) for label in experiment.labels]
+        labels = [*experiment.labels, *others_of(experiment, self.rows)]
+        rows = [self.row(label) for label in labels]
         if experiment == FIGURE_3A:
             rows = sorted((row for row in rows if "interests" in row.settings), key=interests)
         return rows
@@ -181,6 +183,14 @@ class Results:
     def read(cls, path: Path) -> Results:
         """Read what `write` wrote; raises `SettingsError` on anything else."""
         return parse(cls, read_json(path), path.name)
+
+
+def others_of(experiment: Experiment, rows: Iterable[Row]) -> list[str]:
+    """Labels of the rows that the paper has in no table, popularity and a user's own: in Table 2, last."""
+    if experiment != TABLE_2:
+        return []
+    known = {label for each in EXPERIMENTS for label in each.labels}
+    return [row.label for row in rows if row.label not in known]
 
 
 def interests(row: Row) -> int:

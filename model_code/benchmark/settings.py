@@ -10,7 +10,7 @@ from model_code.benchmark.cell import Cell
 from model_code.benchmark.paper import DEMINET, EXPERIMENTS, FIGURE_3A, POPULARITY
 from model_code.models.choice import ModelChoice
 from model_code.models.deminet import DemiNet
-from model_code.models.table import entry
+from model_code.models.table import MODELS, entry
 from model_code.settings import require, settings
 from model_code.training.settings import TrainingSettings
 from model_code.tuning.result import Tuned
@@ -22,7 +22,7 @@ class BenchmarkSettings:
 
     Attributes:
         experiments: tables and figures of the paper whose rows are trained; a row of several is trained once.
-        interests: K of Figure 3a.
+        interests: K of Figure 3a, of 2, 4, 8 and 16.
         seeds: of training; each row is trained with each.
         settings: of models, by name, where they differ from the defaults. DemiNet's hold for its variants,
             but for the part that makes them variants.
@@ -48,6 +48,8 @@ class BenchmarkSettings:
             values = getattr(self, name)
             distinct = len(values) > 0 and len(set(values)) == len(values)
             require(distinct, f"benchmark.{name}", values, "one or more that differ")
+        known_k = set(self.interests) <= {2, 4, 8, 16}
+        require(known_k, "benchmark.interests", self.interests, "some of 2, 4, 8 and 16")
         require(self.workers > 0, "benchmark.workers", self.workers, "a positive number")
         for name in self.settings:
             known = not entry(name).fixed
@@ -59,7 +61,7 @@ class Planned(NamedTuple):
 
     choice: ModelChoice
     training: TrainingSettings  # but for the seed
-    tuned: bool  # whether a search has chosen settings of it
+    tuned: bool  # whether a search has chosen settings of it; of DemiNet, for its variants
 
 
 def plan(
@@ -75,6 +77,9 @@ def plan(
     Raises:
         SettingsError: for a setting that a model does not have, or two rows of one label.
     """
+    bases = {_base(name) for name in MODELS}
+    unused = sorted(set(tuned) - bases)
+    require(not unused, "tuned", unused, f"names of models that are no variants: {', '.join(sorted(bases))}")
     labels = [POPULARITY]
     for experiment in EXPERIMENTS:
         if experiment.key in benchmark.experiments and experiment != FIGURE_3A:
@@ -93,6 +98,11 @@ def plan(
     return list(found.values())
 
 
+def _base(name: str) -> str:
+    """The model that a variant is one of; any other is itself."""
+    return DEMINET if entry(name).model is DemiNet else name
+
+
 def cells(rows: list[Planned], seeds: tuple[int, ...]) -> list[Cell]:
     """All cells; every row once before any a second time, so that a grid that is stopped has compared all."""
     return [
@@ -108,7 +118,7 @@ def _row(
     tuned: Mapping[str, Tuned],
 ) -> Planned:
     name = DEMINET if own else label
-    base = DEMINET if entry(name).model is DemiNet else name
+    base = _base(name)
     chosen = tuned.get(base, Tuned())
     shared = {**benchmark.settings.get(base, {}), **chosen.settings}
     shared = {key: value for key, value in shared.items() if key not in entry(name).fixed}

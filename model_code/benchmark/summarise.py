@@ -7,7 +7,7 @@ from statistics import fmean
 
 from model_code.benchmark.cell import CellResult
 from model_code.benchmark.facts import Asked, Facts
-from model_code.benchmark.paper import BASELINES, DEMINET, EXPERIMENTS, Experiment
+from model_code.benchmark.paper import BASELINES, DEMINET, EXPERIMENTS, POPULARITY, Experiment
 from model_code.benchmark.results import (
     Adjusted,
     CellNumbers,
@@ -18,10 +18,13 @@ from model_code.benchmark.results import (
     Results,
     Row,
     TestPart,
+    others_of,
 )
 from model_code.evaluation.scores import ScoresError
 from model_code.evaluation.seeds import SeedSummary, compare_seeds, holm
 from model_code.training.loop import kept_pass
+
+SAME_WEIGHTS = ("seed", "device", "processes", "threads", "checkpoint_seconds")  # no part of the budget
 
 Cells = Mapping[str, Sequence[CellResult]]  # by label, in the order of the seeds
 
@@ -137,7 +140,7 @@ def _row(
         training={
             name: value
             for name, value in used.items()
-            if name in facts.budget and name != "seed" and value != facts.budget[name]
+            if name in facts.budget and name not in SAME_WEIGHTS and value != facts.budget[name]
         },
         tuned=asked.tuned,
         seeds=tuple(cell.seed for cell in own),
@@ -176,7 +179,8 @@ def _gap(cells: Cells, main: str, other: str | None) -> Gap | None:
 
 
 def _family(experiment: Experiment, rows: Sequence[Row]) -> Family:
-    own = [row for row in rows if row.label in experiment.labels]
+    labels = {*experiment.labels, *others_of(experiment, rows)} - {POPULARITY}  # which is no hypothesis
+    own = [row for row in rows if row.label in labels]
     return Family(
         over_baseline=_adjusted(own, lambda row: row.over_baseline),
         deminet_lead=_adjusted(own, lambda row: row.deminet_lead),

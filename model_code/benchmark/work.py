@@ -6,6 +6,7 @@ It prints its progress, a JSON object a line, as the workers of `model_code.trai
 
 from __future__ import annotations
 
+import fcntl
 import json
 import sys
 from collections.abc import Callable
@@ -22,8 +23,8 @@ from model_code.sequences.data import SequenceData
 from model_code.settings import parse, settings
 from model_code.training.device import resolve_device
 from model_code.training.job import Job
+from model_code.training.launch import run
 from model_code.training.loop import Progress
-from model_code.training.train import train
 
 
 @settings
@@ -62,6 +63,15 @@ def work(task: Task, report: Callable[[Progress], None]) -> CellFolder:
         report: called about twice a second with the progress of the training.
     """
     folder = CellFolder(Path(task.folder))
+    with (folder.path / "lock").open("w") as lock:
+        # A process whose grid was killed may be at work still: wait for it, and take what it has done.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.finished:
+            _work(task, folder, report)
+    return folder
+
+
+def _work(task: Task, folder: CellFolder, report: Callable[[Progress], None]) -> None:
     if not _trained(folder):
         job = Job(
             choice=task.cell.choice,
@@ -71,13 +81,12 @@ def work(task: Task, report: Callable[[Progress], None]) -> CellFolder:
             checkpoint=str(folder.path / "checkpoint.safetensors"),
             run=task.run,
         )
-        train(job, report)
+        run(job, report)
     device = resolve_device(task.cell.training.device)
     data = SequenceData.load(Path(task.data))
     model = folder.bundle.load_model(device)
     score_part(model, data, ResidentLog.of(data, device), "test", folder.scores)
     evaluate(folder.scores, task.evaluation).write(folder.evaluation)
-    return folder
 
 
 def _trained(folder: CellFolder) -> bool:

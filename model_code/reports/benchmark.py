@@ -129,6 +129,7 @@ def _machine(facts: Facts) -> list[tuple[str, str]]:
         ("Processor", machine.processor),
         ("Cores", count(machine.cores)),
         ("Threads a cell", count(machine.threads)),
+        ("Cells at a time", count(machine.workers)),
         ("Device", machine.device),
         ("torch", machine.torch),
         ("Code", facts.commit),

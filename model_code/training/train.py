@@ -18,7 +18,7 @@ from model_code.models.table import build
 from model_code.scoring import labels_like, predict, sigmoid
 from model_code.sequences.batches import FitBatches, ResidentLog
 from model_code.sequences.data import SequenceData
-from model_code.training.device import resolve_device
+from model_code.training.device import processor_name, resolve_device
 from model_code.training.heap import keep_freed_memory
 from model_code.training.job import Job
 from model_code.training.loop import Pass, Progress, Validation, fit
@@ -61,6 +61,8 @@ def train(job: Job, report: Callable[[Progress], None]) -> Bundle:
         "device": str(device),
         "processes": replicas.count(),
         "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "processor": processor_name(),
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
     }
     if replicas.rank() > 0:

@@ -20,9 +20,9 @@ def test_every_experiment_of_the_paper_once():
         "deminet_k16",
     ]  # fmt: skip
     assert list(by_label(experiments=("figure_3b",))) == ["popularity", "gcmc", "lightgcn", "gat", "deminet"]
-    figure = by_label(experiments=("figure_3a",), interests=(2, 3))
+    figure = by_label(experiments=("figure_3a",), interests=(2, 8))
     assert [choice.settings["interests"] for label, (choice, *_) in figure.items() if "deminet" in label] == [
-        4, 2, 3,
+        4, 2, 8,
     ]  # fmt: skip
 
 
@@ -65,9 +65,15 @@ def test_own_models_have_labels_of_their_own():
         by_label(others=(ModelChoice(name="din"),))
 
 
+def test_a_choice_that_would_go_unused_is_refused():
+    with pytest.raises(SettingsError, match=r"tuned = \['dinn', 'moe'\]: should be names of"):
+        by_label({"dinn": Tuned(), "moe": Tuned(), "din": Tuned()})
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [
+        ({"interests": [2, 3]}, r"benchmark\.interests = \(2, 3\)"),
         ({"seeds": []}, r"benchmark\.seeds = \(\)"),
         ({"seeds": [1, 1]}, r"benchmark\.seeds = \(1, 1\)"),
         ({"experiments": ["table_4"]}, r"b\.experiments.* = 'table_4'"),

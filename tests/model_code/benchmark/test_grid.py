@@ -11,13 +11,15 @@ from pathlib import Path
 import pytest
 from small_cells import ROOT, grid_of, small_cells
 
-from model_code.benchmark.grid import GridError
+from model_code.benchmark.grid import _last_words
 from model_code.evaluation.evaluate import Evaluation
 
 
 def finish(grid):
     seen = []
-    return {cell.name: folder for cell, folder in grid.run(seen.append)}, seen
+    finished, failures = grid.run(seen.append)
+    assert failures == {}
+    return {cell.name: folder for cell, folder in finished}, seen
 
 
 def test_finishes_every_cell_and_then_finds_them(data_folder, tmp_path):
@@ -64,10 +66,31 @@ def test_a_cell_that_fails_is_named_after_the_others_are_finished(data_folder, t
     good, bad = small_cells(("popularity", "din"), seeds=(1,))
     bad = replace(bad, training=replace(bad.training, learning_rate=1e30))
     grid = grid_of([bad, good], data_folder, tmp_path)
-    with pytest.raises(GridError, match=r"1 of 2 cells failed:\n  din-seed1: TrainingDivergedError: .*lower"):
-        grid.run(lambda progress: None)
-    assert grid.folder(good).finished
+    finished, failures = grid.run(lambda progress: None)
+    assert [cell for cell, _ in finished] == [good]
+    assert list(failures) == ["din-seed1"]
+    assert failures["din-seed1"].startswith("TrainingDivergedError: ")
     assert not grid.folder(bad).finished
+
+
+def test_a_progress_bar_that_breaks_stops_the_grid(data_folder, tmp_path):
+    grid = grid_of(small_cells(("din", "deminet"), seeds=(1, 2), epochs=50), data_folder, tmp_path)
+
+    def report(progress):
+        raise OSError("the terminal is gone")
+
+    with pytest.raises(OSError, match="the terminal is gone"):
+        grid.run(report)
+    assert not any(grid.folder(cell).finished for cell in grid.cells)
+
+
+def test_a_worker_that_is_killed_is_named(data_folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    assert grid_of(small_cells(("din",), seeds=(1,)), data_folder, tmp_path).run(lambda progress: None) == (
+        [],
+        {"din-seed1": "exit code 1"},
+    )
+    assert _last_words(-9, tmp_path / "none") == "killed by SIGKILL; for want of memory?"
 
 
 def test_a_grid_that_is_stopped_goes_on_from_its_checkpoints(data_folder, tmp_path):

@@ -40,7 +40,7 @@ def test_data_seeds_machine_and_command_stand_above_the_tables(results):
         verdict(results),
         "14,681 users, 8,713 items, 27 categories",
         "Seeds: 1, 2; 18 of 20 cells have run.",
-        "a processor of its time, 8 cores, 4 threads, cpu, torch 2.11.0",
+        "a processor of its time, 8 cores, 1 cells at a time, threads a cell 4, cpu, torch 2.11.0",
         "Command: `zenml pipeline run",
         "version `d41d8cd98f00b204e9800998ecf8427e`",
         "2 of 20 cells have not run",

@@ -104,7 +104,8 @@ def test_numbers_of_table_2_are_those_of_the_cells(cells, results, html):
     }
     names = {"din": "DIN", "comirec_sa": "ComiRec-SA", "hard_routing": "Hard-Routing", "deminet": "DemiNet"}
     assert list(table)[:5] == ["DIN", "DIEN", "MIND", "ComiRec-DR", "ComiRec-SA"]
-    assert len(table) == 10
+    assert len(table) == 11
+    assert list(table)[-1] == "Popularity"
     for label, name in names.items():
         assert table[name][0].rstrip("*") == f"{aucs[label]:.4f}"
         # The best baseline of the validation part, DMIN, is what rows are compared with.
