@@ -54,15 +54,16 @@ class Line:
 
     @property
     def auc_mark(self) -> str:
-        """Stars where its AUC is significantly above the best baseline's."""
+        """Stars where its AUC is significantly above the best baseline's, by more seeds than one."""
         tested = self.over_baseline
-        return _stars(tested.auc_outcome, tested.p.auc) if tested else ""
+        return _stars(tested.auc_outcome, tested.p.auc) if tested and tested.gap.auc.seeds > 1 else ""
 
     @property
     def log_loss_mark(self) -> str:
-        """Stars where its Log Loss is significantly below the best baseline's."""
+        """Stars where its Log Loss is significantly below the best baseline's, by more seeds than one."""
         tested = self.over_baseline
-        return _stars(tested.log_loss_outcome, tested.p.log_loss) if tested else ""
+        seeds = tested.gap.log_loss.seeds if tested else 0
+        return _stars(tested.log_loss_outcome, tested.p.log_loss) if tested and seeds > 1 else ""
 
 
 def lines(results: Results, experiment: Experiment) -> list[Line]:

@@ -148,6 +148,9 @@ def test_one_seed_has_no_deviation_and_is_said_to_miss_the_noise_of_training(cel
     assert results.deminet.measures.auc.deviation is None
     assert results.deminet.over_baseline.auc.seeds_error is None
     assert any("one seed" in note for note in notes(results))
+    shown = lines(results, TABLE_2)
+    assert any(line.over_baseline and line.over_baseline.auc_outcome == "better" for line in shown)
+    assert not any(line.auc_mark or line.log_loss_mark for line in shown)
 
 
 def test_the_verdict_says_whether_deminet_is_ahead_and_whether_that_is_significant(cells, results, tmp_path):
