@@ -3,8 +3,11 @@
 import atexit
 import os
 import tempfile
+from pathlib import Path
 
 os.environ["ZENML_CONFIG_PATH"] = tempfile.mkdtemp(prefix="zenml-")
+# Workers of pytest-xdist have no main module from which ZenML could find the root of the sources.
+os.environ["ZENML_CUSTOM_SOURCE_ROOT"] = str(Path(__file__).resolve().parents[1])
 os.environ["ZENML_ANALYTICS_OPT_IN"] = "false"
 os.environ["DO_NOT_TRACK"] = "1"
 os.environ["OMP_NUM_THREADS"] = "1"  # tests are small: threads would only wait for each other

@@ -51,6 +51,7 @@ class Project:
         write_demo_log(LOG, folder / "data" / "clicks")
         self.environment = os.environ | {
             "ZENML_CONFIG_PATH": str(folder / ".zenml"),
+            "ZENML_CUSTOM_SOURCE_ROOT": str(folder),
             "ZENML_ENABLE_RICH_TRACEBACK": "false",
             "ZENML_LOGGING_COLORS_DISABLED": "true",
             "PYTHONPATH": str(folder),
