@@ -61,7 +61,12 @@ def register(
             "MODEL_CARD.md": model_card(facts, settings),
             "metrics.json": json.dumps(_metrics(facts), indent=2),
         }
-        details = {"lineage": facts.lineage, "pipeline_settings": settings}
+        details = {
+            "registered": {"model": facts.name, "version": facts.version, "run": facts.lineage["run"]},
+            "verdict": asdict(facts.verdict),
+            "lineage": facts.lineage,
+            "pipeline_settings": settings,
+        }
         registered = extend_bundle(bundle, output_folder(), files, details)
         metadata: dict[str, Any] = {
             "lineage": dict(facts.lineage),

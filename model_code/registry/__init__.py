@@ -1,0 +1,1 @@
+"""The record of which model version is promoted, and how it came to be."""
