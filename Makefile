@@ -8,7 +8,7 @@ export ZENML_ANALYTICS_OPT_IN := false
 export DO_NOT_TRACK := 1
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install data train test lint clean
+.PHONY: help install data train retrain test lint clean
 
 help:  ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -26,6 +26,12 @@ data: $(INSTALLED)  ## fetch the demo log from the DVC remote inside this reposi
 train: data  ## train, judge and register DemiNet on the demo log
 	test -d .zen || $(BIN)/zenml init
 	$(BIN)/zenml pipeline run pipelines.training.training_pipeline
+
+CONFIG ?= configs/retrain/demo.yaml
+TRIGGER ?= manual
+retrain: data  ## watch the newest window, train a challenger if there is reason to, promote it if its gates hold
+	test -d .zen || $(BIN)/zenml init
+	$(BIN)/python -m pipelines.retrain --config $(CONFIG) --trigger $(TRIGGER) $(if $(FORCE),--force)
 
 test: $(INSTALLED)  ## run all tests but the slow ones
 	$(BIN)/python -m pytest -n auto --dist loadfile

@@ -1,4 +1,4 @@
-"""The promoted version of the model, as registry or model control plane knows it, and how a new one compares."""
+"""The promoted version of the model, as registry or orchestrator know it, and how a new one compares."""
 
 from __future__ import annotations
 

@@ -141,7 +141,9 @@ def test_another_seed_gives_other_weights(case):
 def test_gradients_reach_every_parameter(case):
     group = random_group([12, 1, 3, 7, 5, 8], candidates=4)
     reached = {}
-    for seed in range(8):  # with some weights, a ReLU is off for all that a batch holds
+    # With some weights a ReLU, or the expert of one interest, is off for all that a batch holds.
+    draws = 8 if case.split("-")[0] in ("dmin", "gcmc", "hard_routing") else 1
+    for seed in range(draws):
         model = randomise(make(case), seed).train()
         logits, losses = model(group)
         (logits.square().sum() + sum(losses.values())).backward()
