@@ -11,6 +11,7 @@ from zenml.enums import ModelStages
 
 from model_code.bundle import BundleError
 from model_code.registry.record import RegistryError
+from model_code.reports.index import render_index
 from model_code.reports.registry import render_registry
 from steps.caching import ROOT
 from steps.registry.registry import Registry
@@ -43,6 +44,7 @@ def write_page(registry: Registry) -> str:
     changes = registry.changes()
     models = {change.record.model for change in changes if change.record}
     render_registry(changes, [name for model in sorted(models) for name in _staging(model)], PAGE)
+    render_index(REPORTS)
     return PAGE.relative_to(ROOT).as_posix()
 
 

@@ -26,11 +26,15 @@ class Run(NamedTuple):
 
 
 def render_index(reports: Path) -> Path:
-    """Write ``index.html`` for a folder of ``<pipeline>/<run>/<report>.html`` and return it."""
+    """Write ``index.html`` for a folder of ``<pipeline>/<run>/<report>.html`` and return it.
+
+    The registry's page is linked where there is one.
+    """
     runs = [_run(folder, reports) for folder in reports.glob("*/*/") if any(_pages(folder))]
     runs.sort(key=lambda run: run.changed, reverse=True)
     index = reports / "index.html"
-    render("index.html", {"title": "Reports", "runs": runs}, index)
+    registry = "registry.html" if (reports / "registry.html").exists() else ""
+    render("index.html", {"title": "Reports", "runs": runs, "registry": registry}, index)
     return index
 
 

@@ -18,3 +18,6 @@ def test_links_runs_newest_first(tmp_path):
     assert 'href="training_pipeline/older/comparison.html"' in page
     assert page.index("older/validation.html") < page.index("older/comparison.html")
     assert "empty" not in page
+    assert "registry" not in page
+    (tmp_path / "registry.html").write_text("")
+    assert 'href="registry.html"' in render_index(tmp_path).read_text()
