@@ -23,6 +23,7 @@ from steps.train import CHECKPOINTS
 
 logger = get_logger(__name__)
 
+EVALUATE = "model_code.evaluation.evaluate"
 MODEL_MODULES = frozenset(inspect.getmodule(known.model).__name__ for known in MODELS.values())  # type: ignore[union-attr]
 
 
@@ -42,6 +43,7 @@ def run_grid(
             data=sequences.path,
             store=CHECKPOINTS / "benchmark",
             versions={cell.name: f"{data} {cell_version(cell)}" for cell in cells},
+            evaluation_version=code_version(EVALUATE),
             workers=workers,
         )
         outcome = grid.run(bar)
@@ -52,7 +54,7 @@ def run_grid(
 
 
 def cell_version(cell: Cell) -> str:
-    """Version of the code that a cell depends on: a change of another model leaves it as it is."""
+    """Version of the code that a cell's scores depend on: a change of another model leaves it as it is."""
     own = inspect.getmodule(entry(cell.choice.name).model).__name__  # type: ignore[union-attr]
-    others = MODEL_MODULES - {own} | {"model_code.models.table"}
+    others = MODEL_MODULES - {own} | {"model_code.models.table", EVALUATE}
     return code_version("model_code.benchmark.work", own, without=others)

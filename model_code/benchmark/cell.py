@@ -44,8 +44,16 @@ class CellResult:
     training: dict[str, Any]  # settings, device, processes, threads, parameters
 
 
+@dataclass(frozen=True)
 class CellFolder(Folder):
-    """A handle to the folder of a cell: finished once it holds the evaluation, which is written last."""
+    """A handle to the folder of a cell: finished once it holds the evaluation, which is written last.
+
+    Attributes:
+        measure: fingerprint of what the evaluation depends on beside the scores; a model is trained and scored
+            once, however often that changes.
+    """
+
+    measure: str = ""
 
     @property
     def bundle(self) -> Bundle:
@@ -60,7 +68,7 @@ class CellFolder(Folder):
     @property
     def evaluation(self) -> Path:
         """The evaluation, as JSON."""
-        return self.path / "evaluation.json"
+        return self.path / f"evaluation{self.measure}.json"
 
     @property
     def finished(self) -> bool:

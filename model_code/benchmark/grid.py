@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import mean
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 from model_code.benchmark.cell import Cell, CellFolder
 from model_code.benchmark.work import Task
@@ -56,7 +56,8 @@ class Grid:
         evaluation: how to measure them.
         data: folder of the prepared log.
         store: where their folders lie; a later run finds there what this one has finished.
-        versions: by cell's name, the version of all else that it depends on: data and code.
+        versions: by cell's name, the version of all else that its scores depend on: data and code.
+        evaluation_version: of the code that measures them.
         workers: cells that are trained at a time; they share the CPU's threads.
     """
 
@@ -65,11 +66,13 @@ class Grid:
     data: Path
     store: Path
     versions: Mapping[str, str]
+    evaluation_version: str = ""
     workers: int = 1
 
     def folder(self, cell: Cell) -> CellFolder:
         """Where a cell lies, finished or not; another setting, version or log has another folder."""
-        return CellFolder(self.store / f"{cell.name}-{self._fingerprint(cell)[:16]}")
+        path = self.store / f"{cell.name}-{self._fingerprint(cell)[:16]}"
+        return CellFolder(path, f"-{_hash([asdict(self.evaluation), self.evaluation_version])[:16]}")
 
     def run(self, report: Callable[[GridProgress], None]) -> Outcome:
         """Finish all cells; one that fails does not keep the others from it.
@@ -104,8 +107,7 @@ class Grid:
         settings = asdict(cell)
         for name in ("checkpoint_seconds", "threads"):  # change no result beyond rounding
             del settings["training"][name]
-        values = [settings, asdict(self.evaluation), self.versions[cell.name]]
-        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+        return _hash([settings, self.versions[cell.name]])
 
     def _finish(self, cell: Cell, state: _State) -> None:
         if state.stopped:
@@ -124,6 +126,7 @@ class Grid:
             evaluation=self.evaluation,
             data=str(self.data),
             folder=str(folder.path),
+            measure=folder.measure,
             run=self._fingerprint(cell),
         ).write(task)
         threads = cell.training.threads or max(1, (os.cpu_count() or 1) // self.workers)
@@ -139,6 +142,10 @@ class Grid:
             state.follow(cell.name, worker)
         if worker.returncode and not state.stopped and cell.name not in state.failures:
             state.failures[cell.name] = _last_words(worker.returncode, folder.path / "log.txt")
+
+
+def _hash(values: list[Any]) -> str:
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
 def _last_words(code: int, log: Path) -> str:

@@ -36,13 +36,15 @@ class Task:
         evaluation: how to measure it.
         data: folder of the prepared log.
         folder: of the cell.
-        run: fingerprint of everything that the cell depends on.
+        measure: of `CellFolder`.
+        run: fingerprint of everything that the scores depend on.
     """
 
     cell: Cell
     evaluation: EvaluationSettings
     data: str
     folder: str
+    measure: str
     run: str
 
     def write(self, path: Path) -> None:
@@ -62,7 +64,7 @@ def work(task: Task, report: Callable[[Progress], None]) -> CellFolder:
         task: which.
         report: called about twice a second with the progress of the training.
     """
-    folder = CellFolder(Path(task.folder))
+    folder = CellFolder(Path(task.folder), task.measure)
     with (folder.path / "lock").open("w") as lock:
         # A process whose grid was killed may be at work still: wait for it, and take what it has done.
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -82,10 +84,11 @@ def _work(task: Task, folder: CellFolder, report: Callable[[Progress], None]) ->
             run=task.run,
         )
         run(job, report)
-    device = resolve_device(task.cell.training.device)
-    data = SequenceData.load(Path(task.data))
-    model = folder.bundle.load_model(device)
-    score_part(model, data, ResidentLog.of(data, device), "test", folder.scores)
+    if not folder.scores.exists():
+        device = resolve_device(task.cell.training.device)
+        data = SequenceData.load(Path(task.data))
+        model = folder.bundle.load_model(device)
+        score_part(model, data, ResidentLog.of(data, device), "test", folder.scores)
     evaluate(folder.scores, task.evaluation).write(folder.evaluation)
 
 

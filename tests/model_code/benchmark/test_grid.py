@@ -12,7 +12,7 @@ import pytest
 from small_cells import ROOT, grid_of, small_cells
 
 from model_code.benchmark.grid import _last_words
-from model_code.evaluation.evaluate import Evaluation
+from model_code.evaluation.evaluate import Evaluation, EvaluationSettings
 
 
 def finish(grid):
@@ -60,6 +60,23 @@ def test_what_changes_a_result_has_a_folder_of_its_own(data_folder, tmp_path):
     assert grid.folder(cell) == grid.folder(slower)
     newer = replace(grid, versions={cell.name: "other code"})
     assert len({grid.folder(cell), grid.folder(faster), newer.folder(cell)}) == 3
+
+
+def test_another_evaluation_trains_nothing(data_folder, tmp_path):
+    grid = grid_of(small_cells(("din",), seeds=(1,)), data_folder, tmp_path)
+    [first] = finish(grid)[0].values()
+    trained = (first.bundle.path / "model.safetensors").stat().st_mtime_ns
+    scored = first.scores.stat().st_mtime_ns
+    for other in (
+        replace(grid, evaluation=EvaluationSettings(bootstrap_replicates=60)),
+        replace(grid, evaluation_version="2"),
+    ):
+        [folder] = finish(other)[0].values()
+        assert folder.path == first.path
+        assert folder.evaluation != first.evaluation
+        assert Evaluation.read(folder.evaluation).settings == other.evaluation
+        assert (folder.bundle.path / "model.safetensors").stat().st_mtime_ns == trained
+        assert folder.scores.stat().st_mtime_ns == scored
 
 
 def test_a_cell_that_fails_is_named_after_the_others_are_finished(data_folder, tmp_path):
