@@ -49,8 +49,8 @@ class CellFolder(Folder):
     """A handle to the folder of a cell: finished once it holds the evaluation, which is written last.
 
     Attributes:
-        measure: fingerprint of what the evaluation depends on beside the scores; a model is trained and scored
-            once, however often that changes.
+        measure: fingerprint of what the evaluation depends on beside the scores; however often that changes,
+            a model is trained and scored once.
     """
 
     measure: str = ""
