@@ -9,7 +9,7 @@ from dataclasses import asdict
 from functools import cached_property
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from model_code.files import Folder, read_json, replacing, write_json
 from model_code.groups import PADDING, UNKNOWN, Group, LogShape, VocabularySizes
+from model_code.models.deminet import DemiNet
 from model_code.models.table import build, entry
 from model_code.sequences.vocabulary import CATEGORIES, FIRST_ID, ITEMS, USERS, Vocabulary
 
@@ -171,6 +172,13 @@ class Lookup:
         return np.array([self._code.get(id_, UNKNOWN) for id_ in logged], dtype=np.int32)
 
 
+class Explained(NamedTuple):
+    """Scores of C candidates, and how their K interest experts shared the say."""
+
+    probability: NDArray[np.float32]  # (C,)
+    confidence: NDArray[np.float32]  # (C, K), sums to 1 over K
+
+
 class Ranker:
     """Scores candidates for a history, both given by the ids of the log."""
 
@@ -201,13 +209,46 @@ class Ranker:
         Raises:
             ValueError: for an empty history or no candidates.
         """
+        scores: NDArray[np.float32] = self._probability(self._group(history, candidates, user))
+        return scores
+
+    @property
+    def explains(self) -> bool:
+        """Whether the model has interest experts, whose confidences `explain` tells."""
+        return _interest_experts(self.model) is not None
+
+    @torch.inference_mode()
+    def explain(self, history: Sequence[Any], candidates: Sequence[Any], user: Any = None) -> Explained:
+        """Do what `rank` does, and return the confidence in each interest expert with the probabilities.
+
+        Raises:
+            ValueError: as `rank`.
+            TypeError: when the model has no interest experts.
+        """
+        model = _interest_experts(self.model)
+        if model is None:
+            raise TypeError("the model has no interest experts, whose confidences could be told")
+        group = self._group(history, candidates, user)
+        return Explained(self._probability(group), model.interests(group).confidence[0].cpu().numpy())
+
+    def known(self, items: Sequence[Any]) -> NDArray[np.bool_]:
+        """Tell which items the model was trained on, (n,)."""
+        known: NDArray[np.bool_] = self._items(items) != UNKNOWN
+        return known
+
+    def _probability(self, group: Group) -> NDArray[np.float32]:
+        """(C,) for a group of one history."""
+        scores: NDArray[np.float32] = torch.sigmoid(self.model(group).logits[0]).float().cpu().numpy()
+        return scores
+
+    def _group(self, history: Sequence[Any], candidates: Sequence[Any], user: Any) -> Group:
         if len(history) == 0 or len(candidates) == 0:
             raise ValueError("rank needs at least one event of history and one candidate")
         events = self._encode(history[-self.max_length :])
         padding = torch.full((self.max_length - events.shape[1],), PADDING, device=self.device)
         targets = self._encode(candidates)
         user_id = UNKNOWN if user is None else int(self._users([user])[0])
-        group = Group(
+        return Group(
             history_item=torch.cat([events[0], padding])[None],
             history_category=torch.cat([events[1], padding])[None],
             length=torch.tensor([events.shape[1]], device=self.device),
@@ -215,10 +256,13 @@ class Ranker:
             candidate_category=targets[1][None],
             user=torch.tensor([user_id], device=self.device),
         )
-        scores: NDArray[np.float32] = torch.sigmoid(self.model(group).logits[0]).float().cpu().numpy()
-        return scores
 
     def _encode(self, items: Sequence[Any]) -> Tensor:
         """(2, n): item ids and category ids."""
         ids = self._items(items)
         return torch.from_numpy(np.stack([ids, self._category[ids]])).long().to(self.device)
+
+
+def _interest_experts(model: nn.Module) -> DemiNet | None:
+    """The model, if it has an expert for each interest."""
+    return model if isinstance(model, DemiNet) and model.settings.experts == "interests" else None
