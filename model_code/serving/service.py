@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pydantic_core import to_json
 
 from model_code.bundle import WEIGHTS, Bundle
-from model_code.serving.backends import open_scorer
+from model_code.serving.backends import open_explainer, open_scorer
 from model_code.serving.histories import Histories, History
 from model_code.serving.metrics import Metrics
 from model_code.serving.prediction_log import Answered, PredictionLog
@@ -58,15 +58,15 @@ class Service:
         """
         self.settings = settings
         bundle = Bundle(Path(settings.bundle))
-        self._ranker = bundle.ranker()
-        self._scorer = self._ranker if settings.backend == "torch" else open_scorer(bundle, settings.backend)
-        vocabulary = self._ranker.vocabulary
+        self._scorer = open_scorer(bundle, settings.backend, settings.threads)
+        self._explainer = open_explainer(bundle, self._scorer) if settings.explanations else None
+        vocabulary = self._scorer.vocabulary
         item_type, user_type = vocabulary.items["item_id"].type, vocabulary.users["user_id"].type
         self.item_type, self.user_type = python_type(item_type), python_type(user_type)
         self.request_type = RankRequest[self.item_type, self.user_type]  # type: ignore[name-defined]
         self._histories = None
         if settings.histories is not None:
-            path, length = Path(settings.histories), self._ranker.max_length
+            path, length = Path(settings.histories), self._scorer.max_length
             self._histories = Histories.load(path, length, user_type, item_type)
 
         self.model: str = bundle.manifest["model"]
@@ -91,7 +91,7 @@ class Service:
             backend=self.settings.backend,
             since=self._since.isoformat(timespec="seconds"),
             known_users=0 if self._histories is None else len(self._histories),
-            explains=self._ranker.explains,
+            explains=self._explainer is not None,
         )
 
     async def answer(self, request: RankRequest[Any, Any], request_id: str) -> bytes:
@@ -121,16 +121,19 @@ class Service:
             count = len(getattr(request, field) or ())
             if count > most:
                 raise RefusedError(422, f"{field}: {count:,} are too many, this server takes up to {most:,}")
-        if request.explain and not self._ranker.explains:
-            raise RefusedError(
-                422, f"explain: a model of kind {self.model} has no interest experts; leave explain out"
-            )
+        if request.explain and self._explainer is None:
+            raise RefusedError(422, f"explain: {self._why_not()}; leave explain out")
         if request.history is not None:
             history = History(request.history, request.last_event_time)
         else:
             history = self._known_history(request.user_id)
         now = time.time_ns() // 1_000_000
         return Question(request_id, now, history, request.candidates, request.user_id, request.explain)
+
+    def _why_not(self) -> str:
+        if not self.settings.explanations:
+            return "this server gives no explanations"
+        return f"a model of kind {self.model} has no interest experts"
 
     def _known_history(self, user: Any) -> History:
         history = None if self._histories is None else self._histories.of(user)
@@ -143,9 +146,9 @@ class Service:
         began = time.perf_counter()
         history, candidates = question.history.items, question.candidates
         scores, confidence = self._score(history, candidates, question.user, question.explain)
-        known = self._ranker.known(candidates)
-        length = min(len(history), self._ranker.max_length)
-        seen = self._ranker.known(history[-length:])
+        known = self._scorer.known(candidates)
+        length = min(len(history), self._scorer.max_length)
+        seen = self._scorer.known(history[-length:])
         ranked = [
             {"item_id": item, "probability": probability, "known": is_known}
             for item, probability, is_known in zip(candidates, scores.tolist(), known.tolist(), strict=True)
@@ -172,16 +175,16 @@ class Service:
     def _score(
         self, history: list[Any], candidates: list[Any], user: int | str | None, explain: bool
     ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
-        if not explain:
-            return self._scorer.rank(history, candidates, user), None
-        return self._ranker.explain(history, candidates, user)
+        if explain and self._explainer is not None:
+            return self._explainer.explain(history, candidates, user)
+        return self._scorer.rank(history, candidates, user), None
 
     def _warm_up(self) -> None:
         """Compute at the largest shape, so that the first request finds kernels and memory at hand."""
-        vocabulary = self._ranker.vocabulary
+        vocabulary = self._scorer.vocabulary
         item, user = vocabulary.items["item_id"][0].as_py(), vocabulary.users["user_id"][0].as_py()
-        history, candidates = [item] * self._ranker.max_length, [item] * self.settings.max_candidates
-        for explain in (False, True) if self._ranker.explains else (False,):
+        history, candidates = [item] * self._scorer.max_length, [item] * self.settings.max_candidates
+        for explain in {False, self._explainer is not None}:
             self._worker.warm_up(self._score, history, candidates, user, explain)
 
 

@@ -6,6 +6,8 @@ from typing import Literal
 
 from model_code.settings import require, settings
 
+Backend = Literal["torch", "onnx"]
+
 
 @settings
 class PredictionLogSettings:
@@ -36,6 +38,8 @@ class ServingSettings:
     Attributes:
         bundle: its folder.
         backend: what computes: "torch", or "onnx" for ONNX Runtime, which needs ``onnx/model.onnx`` there.
+        explanations: let requests ask for them. With "onnx" the model is then kept in PyTorch as well, if it
+            has interest experts.
         model_version: what answers, metrics and the prediction log call the model; null takes its name and
             the start of its weights' checksum.
         histories: Parquet file of the events of known users, ``user_id``, ``item_id`` and ``timestamp``
@@ -52,7 +56,8 @@ class ServingSettings:
     """
 
     bundle: str
-    backend: Literal["torch", "onnx"] = "torch"
+    backend: Backend = "torch"
+    explanations: bool = True
     model_version: str | None = None
     histories: str | None = None
     host: str = "127.0.0.1"

@@ -105,6 +105,13 @@ def test_without_interest_experts_there_is_no_explanation(name, serve, bundles):
         bundles[name].ranker().explain([1], [3])
 
 
+def test_explanations_can_be_left_out(serve):
+    client = serve(explanations=False)
+    answer = client.post("/rank", json={"history": [1], "candidates": [3], "explain": True})
+    assert answer.json() == {"detail": "explain: this server gives no explanations; leave explain out"}
+    assert not client.get("/health").json()["explains"]
+
+
 GOOD = {"history": [1, 2], "candidates": [3]}
 REFUSED = {
     "no JSON": (b"{", 400, "the body is no JSON: Invalid JSON"),
