@@ -175,9 +175,14 @@ class Service:
     def _score(
         self, history: list[Any], candidates: list[Any], user: int | str | None, explain: bool
     ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+        confidence = None
         if explain and self._explainer is not None:
-            return self._explainer.explain(history, candidates, user)
-        return self._scorer.rank(history, candidates, user), None
+            scores, confidence = self._explainer.explain(history, candidates, user)
+        else:
+            scores = self._scorer.rank(history, candidates, user)
+        if not np.isfinite(scores).all():
+            raise FloatingPointError(f"model {self.version} gave scores that are no numbers")
+        return scores, confidence
 
     def _warm_up(self) -> None:
         """Compute at the largest shape, so that the first request finds kernels and memory at hand."""
