@@ -72,7 +72,8 @@ class _BandSum(torch.autograd.Function):
         matrix = F.pad(weights.mT, (0, size)).flatten(-2)[..., :-size].unflatten(-1, (size, -1))
         padded = F.pad(values, (0, 0, entries // 2, entries // 2))
         ctx.save_for_backward(matrix, padded)
-        return matrix @ padded
+        result: Tensor = matrix @ padded
+        return result
 
     @staticmethod
     @once_differentiable
