@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 
-from model_code.bundle import Bundle, write_bundle
+from model_code.bundle import ONNX, Bundle, extend_bundle, write_bundle
+from model_code.export import export_onnx
 from model_code.groups import LogShape
 from model_code.models.table import MODELS, build
 from model_code.sequences import vocabulary as vocabularies
@@ -47,3 +48,9 @@ def fresh_bundle(name: str, folder: Path) -> Bundle:
         history=[],
         details={},
     )
+
+
+def with_onnx(bundle: Bundle, folder: Path) -> Bundle:
+    """Write into a folder a bundle with its model as ONNX, as a registered one has it."""
+    export_onnx(bundle.load_model(), bundle.manifest["max_length"], folder / ONNX)
+    return extend_bundle(bundle, folder / "bundle", {ONNX: folder / ONNX}, {})

@@ -30,7 +30,7 @@ import numpy as np
 import yaml
 
 from benchmarks.apart import ROOT
-from benchmarks.fresh_bundle import HISTORY, ITEMS, fresh_bundle
+from benchmarks.fresh_bundle import HISTORY, ITEMS, fresh_bundle, with_onnx
 from benchmarks.table import number
 from model_code.bundle import Bundle
 from model_code.reports.text import table
@@ -51,6 +51,8 @@ def main() -> None:
         for backend in options.backends:
             with TemporaryDirectory() as name:
                 bundle = fresh_bundle(model, Path(name))
+                if backend == "onnx":
+                    bundle = with_onnx(bundle, Path(name))
                 with serving(bundle, backend, Path(name), max(options.candidates)) as port:
                     rows += [
                         {
@@ -209,7 +211,7 @@ writing the answer as JSON and noting it in the prediction log.
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--models", nargs="+", default=["deminet", "din"], metavar="NAME")
-    parser.add_argument("--backends", nargs="+", choices=("torch", "onnx"), default=["torch"])
+    parser.add_argument("--backends", nargs="+", choices=("torch", "onnx"), default=["torch", "onnx"])
     parser.add_argument("--candidates", type=int, nargs="+", default=[10, 100, 1000], metavar="N")
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 4], metavar="N", help="at a time")
     parser.add_argument("--seconds", type=float, default=5.0, help="of each row")

@@ -18,6 +18,7 @@ from model_code.sequences.data import SequenceFolder
 from model_code.sequences.vocabulary import Vocabulary
 
 BUNDLE = "registered_bundle"  # name of the artifact that registration leaves with a version
+CHECKSUM = "bundle_checksum"  # metadata of a version: that of its bundle
 
 
 class Champion(NamedTuple):
@@ -26,6 +27,7 @@ class Champion(NamedTuple):
     version: str
     stage: str
     bundle: Bundle
+    checksum: str | None  # of the bundle, as registered; versions from before it was kept have none
 
 
 def find_champion(model: str) -> Champion | None:
@@ -38,7 +40,9 @@ def find_champion(model: str) -> Champion | None:
             continue
         artifact = version.get_artifact(BUNDLE)
         if artifact is not None:
-            return Champion(str(version.name), str(stage), artifact.load())
+            checksum = version.run_metadata.get(CHECKSUM)
+            known = None if checksum is None else str(checksum)
+            return Champion(str(version.name), str(stage), artifact.load(), known)
     return None
 
 

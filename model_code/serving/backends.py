@@ -39,10 +39,9 @@ def open_scorer(bundle: Bundle, backend: Backend, threads: int) -> Scorer:
     if backend == "torch":
         return bundle.ranker()  # its threads are those of its process
     # Here, as onnxruntime is not needed for the other one.
-    from model_code.onnx_ranker import OnnxRanker  # type: ignore[import-not-found] # noqa: PLC0415
+    from model_code.onnx_ranker import OnnxRanker  # noqa: PLC0415
 
-    scorer: Scorer = OnnxRanker(bundle, threads)
-    return scorer
+    return OnnxRanker(bundle, threads)
 
 
 def open_explainer(bundle: Bundle, scorer: Scorer) -> Ranker | None:

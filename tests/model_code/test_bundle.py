@@ -13,7 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from model_code.bundle import Bundle, BundleError, Lookup, extend_bundle, write_bundle
+from model_code.bundle import Bundle, BundleError, extend_bundle, write_bundle
+from model_code.encoding import Lookup
 from model_code.groups import Group, LogShape, VocabularySizes
 from model_code.models.table import MODELS, build
 from model_code.sequences.vocabulary import Vocabulary

@@ -6,6 +6,7 @@ import pytest
 import torch
 from fastapi.testclient import TestClient
 
+from benchmarks.fresh_bundle import with_onnx
 from model_code.bundle import write_bundle
 from model_code.models.table import MODELS, build
 from model_code.sequences.data import SequenceData
@@ -48,6 +49,12 @@ def bundles(split):
         )
 
     return {name: make(name) for name in ("deminet", "din", "wo_ie")}
+
+
+@pytest.fixture(scope="session")
+def exported(bundles, split):
+    """The bundle of DIN, which is exported in seconds, with its model as ONNX."""
+    return with_onnx(bundles["din"], split / "exported")
 
 
 @pytest.fixture

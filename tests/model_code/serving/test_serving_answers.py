@@ -31,12 +31,18 @@ def probabilities(answer):
     return [candidate["probability"] for candidate in answer.json()["candidates"]]
 
 
-@pytest.mark.parametrize("name", ["deminet", "din"])
-def test_scores_equal_the_batch_scorers(name, serve, bundles, split):
+@pytest.mark.parametrize(("name", "backend"), [("deminet", "torch"), ("din", "torch"), ("din", "onnx")])
+def test_scores_equal_the_batch_scorers(name, backend, serve, bundles, split, request):
     data, logged = SequenceData.load(split / "sequences"), LoggedIds.load(SequenceFolder(split / "sequences"))
     expected = sigmoid(predict(bundles[name].load_model(), data, ResidentLog.of(data), "test"))
     assert expected.std() > 1e-3
-    samples, items, client = data.parts["test"], logged.items.to_pylist(), serve(name)
+    changes = {"bundle": str(request.getfixturevalue("exported").path)} if backend == "onnx" else {}
+    samples, items, client = (
+        data.parts["test"],
+        logged.items.to_pylist(),
+        serve(name, backend=backend, **changes),
+    )
+    assert client.get("/health").json()["backend"] == backend
     for group in range(0, len(samples), 7):
         history = data.item[samples.history_start[group] : samples.history_end[group]]
         candidates = data.item[samples.candidates(slice(group, group + 1))[0]]

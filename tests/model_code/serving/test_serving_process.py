@@ -77,6 +77,10 @@ def test_what_keeps_it_from_starting_is_said_in_a_line(bundles, tmp_path):
         ("bundel: x\n", f"{config}.bundle: is missing\n{config}.bundel = 'x': there is no such setting"),
         ("bundle: [\n", f"{config}: cannot be read"),
         (f"bundle: {tmp_path}\n", f"{tmp_path}: no bundle"),
+        (
+            f"bundle: {bundles['din'].path}\nbackend: onnx\n",
+            f"{bundles['din'].path}/onnx/model.onnx: missing",
+        ),
         (f"bundle: {bundles['din'].path}\nhistories: /nothing\n", "/nothing: cannot be read as Parquet"),
         ("bundle: x\nport: 0\n", "serving.port = 0: should be a number from 1 to 65535"),
         ("- 1\n", f"{config}: should be settings by name"),
