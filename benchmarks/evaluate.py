@@ -20,7 +20,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from model_code.evaluation.evaluate import EvaluationSettings, evaluate
 from model_code.evaluation.scores import SCHEMA, write_scores
@@ -29,8 +28,7 @@ Row = dict[str, float | int | str]
 
 CANDIDATES, GROUPS_PER_USER = 10, 3  # of the scored samples
 GROUPS_PER_BATCH = 1 << 15
-ITEMS, CATEGORIES, HISTORY = 100_000, 500, 50  # of the ranking
-RANKED, WARM_UP, RUNS = 1000, 5, 50
+RANKED, WARM_UP, RUNS = 1000, 5, 50  # of the ranking
 
 
 def main() -> None:
@@ -110,7 +108,10 @@ def _peak_memory() -> int:
 
 def time_ranking(model: str, folder: Path) -> Row:
     """Rank candidates for one full history with fresh weights of a model."""
-    ranker = _ranker(model, folder)
+    # Here, to keep torch out of the processes whose memory is measured.
+    from benchmarks.fresh_bundle import HISTORY, ITEMS, fresh_bundle  # noqa: PLC0415
+
+    ranker = fresh_bundle(model, folder).ranker()
     random = np.random.default_rng(0)
     milliseconds = []
     for _ in range(WARM_UP + RUNS):
@@ -120,41 +121,6 @@ def time_ranking(model: str, folder: Path) -> Row:
         milliseconds.append(1000 * (time.perf_counter() - began))
     median = statistics.median(milliseconds[WARM_UP:])
     return {"model": model, "candidates": RANKED, "median ms": round(median, 2), "runs": RUNS}
-
-
-def _ranker(name: str, folder: Path) -> Any:
-    # Here, to keep torch out of the processes whose memory is measured.
-    import torch  # noqa: PLC0415
-
-    from model_code.bundle import write_bundle  # noqa: PLC0415
-    from model_code.groups import LogShape  # noqa: PLC0415
-    from model_code.models.table import MODELS, build  # noqa: PLC0415
-    from model_code.sequences import vocabulary as vocabularies  # noqa: PLC0415
-
-    vocabulary = folder / f"{name}-vocabulary"
-    vocabulary.mkdir()
-    category = vocabularies.FIRST_ID + np.arange(ITEMS, dtype=np.int32) % CATEGORIES
-    for file, key, size in (
-        (vocabularies.ITEMS, "item_id", ITEMS),
-        (vocabularies.CATEGORIES, "category_id", CATEGORIES),
-        (vocabularies.USERS, "user_id", 1),
-    ):
-        pq.write_table(pa.table({key: np.arange(size), "category": category[:size]}), vocabulary / file)
-    sizes = vocabularies.Vocabulary.load(vocabulary).sizes
-    settings = MODELS[name].defaults()
-    shape = LogShape(sizes, HISTORY, torch.ones(sizes.items, dtype=torch.int64))
-    torch.manual_seed(0)
-    bundle = write_bundle(
-        folder / name,
-        name=name,
-        settings=settings,
-        model=build(name, settings, shape),
-        shape=shape,
-        vocabulary=vocabulary,
-        history=[],
-        details={},
-    )
-    return bundle.ranker()
 
 
 def _print(rows: list[Row]) -> None:

@@ -4,27 +4,30 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from functools import cached_property
-from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import nn
 
+from model_code.encoding import Encoder
 from model_code.files import Folder, read_json, replacing, write_json
-from model_code.groups import PADDING, UNKNOWN, Group, LogShape, VocabularySizes
+from model_code.groups import Group, LogShape, VocabularySizes
+from model_code.models.deminet import DemiNet
 from model_code.models.table import build, entry
-from model_code.sequences.vocabulary import CATEGORIES, FIRST_ID, ITEMS, USERS, Vocabulary
+from model_code.sequences.vocabulary import CATEGORIES, ITEMS, USERS, Vocabulary
 
 FORMAT = 1
 WEIGHTS, MANIFEST, VOCABULARY, HISTORY = "model.safetensors", "bundle.json", "vocabulary", "history.json"
+ONNX = "onnx"  # folder of `ONNX_MODEL`, and of its weights where these are too large for one file
+ONNX_MODEL = "model.onnx"
 
 
 class BundleError(Exception):
@@ -75,21 +78,43 @@ def write_bundle(
     return Bundle(path)
 
 
-def extend_bundle(source: Bundle, path: Path, files: Mapping[str, str], details: Mapping[str, Any]) -> Bundle:
-    """Copy a bundle and add text files by name (metrics, card) and details to its manifest."""
+def extend_bundle(
+    source: Bundle, path: Path, files: Mapping[str, str | Path], details: Mapping[str, Any]
+) -> Bundle:
+    """Copy a bundle, and add files to it and details to its manifest.
+
+    Args:
+        source: the bundle; it is verified first, so that no damaged file gets a new checksum.
+        path: the folder to make.
+        files: by name, a file's text, or the path of a file or folder to copy.
+        details: what else the manifest should say, as JSON.
+
+    Raises:
+        BundleError: when ``source`` is not whole.
+    """
+    source.verify()
     with replacing(path) as folder:
         shutil.copytree(source.path, folder)
-        for name, text in files.items():
-            (folder / name).write_text(text, encoding="utf-8")
+        for name, content in files.items():
+            if isinstance(content, str):
+                (folder / name).write_text(content, encoding="utf-8")
+            elif content.is_dir():
+                shutil.copytree(content, folder / name)
+            else:
+                shutil.copyfile(content, folder / name)
         _seal(folder, {**source.manifest, **details})
     return Bundle(path)
 
 
 def _seal(folder: Path, manifest: dict[str, Any]) -> None:
-    manifest.pop("checksums", None)
-    files = sorted(file for file in folder.rglob("*") if file.is_file() and file.name != MANIFEST)
-    checksums = {str(file.relative_to(folder)): _checksum(file) for file in files}
+    checksums = {name: _checksum(folder / name) for name in _files(folder)}
     write_json(folder / MANIFEST, {**manifest, "checksums": checksums})
+
+
+def _files(folder: Path) -> list[str]:
+    """Names of all files but the manifest, in order."""
+    files = (file.relative_to(folder).as_posix() for file in folder.rglob("*") if not file.is_dir())
+    return sorted(name for name in files if name != MANIFEST)
 
 
 def _checksum(path: Path) -> str:
@@ -122,21 +147,56 @@ class Bundle(Folder):
         records: list[dict[str, Any]] = read_json(self.path / HISTORY)
         return records
 
-    def verify(self) -> None:
-        """Compare every file with its checksum.
+    @property
+    def checksum(self) -> str:
+        """Of the manifest, and through the checksums in it, of every file of the bundle."""
+        return _checksum(self.path / MANIFEST)
+
+    def verify(self, checksum: str | None = None) -> None:
+        """Compare every file with its checksum; a file that has none is refused too.
+
+        The checksums are in the manifest: they find damage, and files exchanged by someone who leaves the
+        manifest alone. Against someone who writes the manifest anew only a checksum kept elsewhere helps: the
+        registry keeps one with each version.
+
+        Args:
+            checksum: of the manifest, as kept elsewhere; ``None`` takes the manifest as it is.
 
         Raises:
-            BundleError: naming the first file that is missing or changed.
+            BundleError: naming the first file that is missing, changed or not part of the bundle.
         """
-        for name, expected in self.manifest.get("checksums", {WEIGHTS: "none"}).items():
+        expected: dict[str, str] = self.manifest.get("checksums", {})
+        if checksum is not None and self.checksum != checksum:
+            raise BundleError(f"{self.path / MANIFEST}: is not the one that was registered; copy it again")
+        for name in (WEIGHTS, *expected):
             file = self.path / name
             if not file.is_file():
                 raise BundleError(f"{file}: missing; copy the bundle again")
-            if _checksum(file) != expected:
+            if _checksum(file) != expected.get(name):
                 raise BundleError(f"{file}: differs from its checksum; copy the bundle again")
+        if extra := set(_files(self.path)) - set(expected):
+            raise BundleError(f"{self.path / min(extra)}: is no part of the bundle; remove it")
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The ids that the model knows.
+
+        Raises:
+            BundleError: when its files cannot be read.
+        """
+        try:
+            return Vocabulary.load(self.path / VOCABULARY)
+        except (OSError, pa.ArrowException) as error:
+            raise BundleError(f"{self.path / VOCABULARY}: no vocabulary ({error})") from None
 
     def load_model(self, device: str | torch.device = "cpu") -> nn.Module:
-        """Rebuild the model in evaluation mode, after `verify`. Nothing is unpickled."""
+        """Rebuild the model in evaluation mode, after `verify`.
+
+        Nothing is ever unpickled: weights are safetensors, the rest is JSON and Parquet.
+
+        Raises:
+            BundleError: when the bundle is not whole, or its weights are not those of its model.
+        """
         self.verify()
         manifest = self.manifest
         sizes = VocabularySizes(**manifest["sizes"])
@@ -144,7 +204,10 @@ class Bundle(Folder):
         name = manifest["model"]
         settings: Any = entry(name).parse(manifest["settings"], f"{self.path / MANIFEST}: settings")
         model = build(name, settings, shape)
-        model.load_state_dict(load_file(self.path / WEIGHTS))
+        try:
+            model.load_state_dict(load_file(self.path / WEIGHTS))
+        except (SafetensorError, RuntimeError) as error:
+            raise BundleError(f"{self.path / WEIGHTS}: no weights of {name!r} ({error})") from None
         return model.to(device).eval()
 
     def ranker(self, device: str | torch.device = "cpu") -> Ranker:
@@ -152,23 +215,11 @@ class Bundle(Folder):
         return Ranker(self, device)
 
 
-class Lookup:
-    """Vocabulary ids by ids as logged, hashed once; `Vocabulary`, for whole logs, hashes at each call."""
+class Explained(NamedTuple):
+    """Scores of C candidates, and how their K interest experts shared the say."""
 
-    def __init__(
-        self, known: pa.ChunkedArray, encode: Callable[[Collection[Any]], NDArray[np.int32]]
-    ) -> None:
-        """Hash the ids of ``known``; ``encode`` is the vocabulary's own method for them."""
-        self._type, self._encode = known.type, encode
-        self._code = dict(zip(known.to_pylist(), count(FIRST_ID), strict=False))
-
-    def __call__(self, ids: Collection[Any]) -> NDArray[np.int32]:
-        """Return what ``encode`` does, (n,), and raise what it raises."""
-        try:
-            logged = pa.array(ids, type=self._type).to_pylist()
-        except (pa.ArrowException, OverflowError):
-            return self._encode(ids)
-        return np.array([self._code.get(id_, UNKNOWN) for id_ in logged], dtype=np.int32)
+    probability: NDArray[np.float32]  # (C,)
+    confidence: NDArray[np.float32]  # (C, K), sums to 1 over K
 
 
 class Ranker:
@@ -178,13 +229,8 @@ class Ranker:
         self.model = bundle.load_model(device)
         self.device = torch.device(device)
         self.max_length: int = bundle.manifest["max_length"]
-        self.vocabulary = Vocabulary.load(bundle.path / VOCABULARY)
-        self._category = self.vocabulary.item_category
-        self._items = Lookup(self.vocabulary.items["item_id"], self.vocabulary.encode_items)
-
-    @cached_property
-    def _users(self) -> Lookup:
-        return Lookup(self.vocabulary.users["user_id"], self.vocabulary.encode_users)
+        self.vocabulary = bundle.vocabulary
+        self._encode = Encoder(self.vocabulary, self.max_length)
 
     @torch.inference_mode()
     def rank(
@@ -201,24 +247,42 @@ class Ranker:
         Raises:
             ValueError: for an empty history or no candidates.
         """
-        if len(history) == 0 or len(candidates) == 0:
-            raise ValueError("rank needs at least one event of history and one candidate")
-        events = self._encode(history[-self.max_length :])
-        padding = torch.full((self.max_length - events.shape[1],), PADDING, device=self.device)
-        targets = self._encode(candidates)
-        user_id = UNKNOWN if user is None else int(self._users([user])[0])
-        group = Group(
-            history_item=torch.cat([events[0], padding])[None],
-            history_category=torch.cat([events[1], padding])[None],
-            length=torch.tensor([events.shape[1]], device=self.device),
-            candidate_item=targets[0][None],
-            candidate_category=targets[1][None],
-            user=torch.tensor([user_id], device=self.device),
-        )
+        scores: NDArray[np.float32] = self._probability(self._group(history, candidates, user))
+        return scores
+
+    @property
+    def explains(self) -> bool:
+        """Whether the model has interest experts, whose confidences `explain` tells."""
+        return _interest_experts(self.model) is not None
+
+    @torch.inference_mode()
+    def explain(self, history: Sequence[Any], candidates: Sequence[Any], user: Any = None) -> Explained:
+        """Do what `rank` does, and return the confidence in each interest expert with the probabilities.
+
+        Raises:
+            ValueError: as `rank`.
+            TypeError: when the model has no interest experts.
+        """
+        model = _interest_experts(self.model)
+        if model is None:
+            raise TypeError("the model has no interest experts, whose confidences could be told")
+        group = self._group(history, candidates, user)
+        return Explained(self._probability(group), model.interests(group).confidence[0].cpu().numpy())
+
+    def known(self, items: Sequence[Any]) -> NDArray[np.bool_]:
+        """Tell which items the model was trained on, (n,)."""
+        return self._encode.known(items)
+
+    def _probability(self, group: Group) -> NDArray[np.float32]:
+        """(C,) for a group of one history."""
         scores: NDArray[np.float32] = torch.sigmoid(self.model(group).logits[0]).float().cpu().numpy()
         return scores
 
-    def _encode(self, items: Sequence[Any]) -> Tensor:
-        """(2, n): item ids and category ids."""
-        ids = self._items(items)
-        return torch.from_numpy(np.stack([ids, self._category[ids]])).long().to(self.device)
+    def _group(self, history: Sequence[Any], candidates: Sequence[Any], user: Any) -> Group:
+        arrays = self._encode(history, candidates, user)
+        return Group(*(torch.from_numpy(array).to(self.device) for array in arrays))
+
+
+def _interest_experts(model: nn.Module) -> DemiNet | None:
+    """The model, if it has an expert for each interest."""
+    return model if isinstance(model, DemiNet) and model.settings.experts == "interests" else None

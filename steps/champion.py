@@ -13,7 +13,6 @@ from zenml.enums import ModelStages
 from model_code.bundle import VOCABULARY, Bundle
 from model_code.evaluation.comparison import Differences, compare
 from model_code.evaluation.evaluate import EvaluationFolder, evaluate
-from model_code.registry.record import ChampionRecord
 from model_code.scoring import recode, score_part
 from model_code.sequences.data import SequenceFolder
 from model_code.sequences.vocabulary import Vocabulary
@@ -21,6 +20,7 @@ from steps.caching import ROOT
 from steps.registry.registry import Registry
 
 BUNDLE = "registered_bundle"  # name of the artifact that registration leaves with a version
+CHECKSUM = "bundle_checksum"  # metadata of a version: that of its bundle
 
 
 class Champion(NamedTuple):
@@ -29,12 +29,7 @@ class Champion(NamedTuple):
     version: str
     stage: str
     bundle: Bundle
-    record: ChampionRecord | None = None  # of the registry, if it is in there
-
-    def check(self) -> None:
-        """Make sure that the bundle is there and the recorded one; raises `BundleError`."""
-        if self.record is not None:
-            self.record.check(self.bundle)
+    checksum: str | None  # of the bundle, as registered; versions from before it was kept have none
 
 
 def find_champion(model: str) -> Champion | None:
@@ -45,7 +40,7 @@ def find_champion(model: str) -> Champion | None:
     registry = Registry(ROOT)
     record = registry.champion
     if record is not None and record.model == model:
-        return Champion(str(record.version), "the registry", registry.bundle, record)
+        return Champion(f"champion-{record.version}", "registry", registry.bundle, record.bundle_checksum)
     client = Client()
     for stage in (ModelStages.PRODUCTION, ModelStages.STAGING):
         try:
@@ -54,7 +49,9 @@ def find_champion(model: str) -> Champion | None:
             continue
         artifact = version.get_artifact(BUNDLE)
         if artifact is not None:
-            return Champion(str(version.name), str(stage), artifact.load())
+            checksum = version.run_metadata.get(CHECKSUM)
+            known = None if checksum is None else str(checksum)
+            return Champion(str(version.name), str(stage), artifact.load(), known)
     return None
 
 

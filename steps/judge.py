@@ -128,7 +128,7 @@ def _against(
     if champion is None:
         return None, ""
     try:
-        champion.check()
+        champion.bundle.verify(champion.checksum)
         return against(champion.bundle, main, sequences, resolve_device(device)), ""
     except Exception as error:
         return None, f"version {champion.version}: {type(error).__name__}: {error}"

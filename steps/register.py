@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 from zenml import ArtifactConfig, get_step_context, log_metadata, step
 from zenml.enums import ArtifactType, ModelStages
 from zenml.logger import get_logger
 
-from model_code.bundle import Bundle, extend_bundle
+from model_code.bundle import ONNX, Bundle, extend_bundle
 from model_code.evaluation.comparison import ComparisonFolder
 from model_code.evaluation.evaluate import EvaluationFolder
 from model_code.events.split import SplitLog
 from model_code.events.validation import ValidationFolder
+from model_code.export import export_onnx
 from model_code.reports.summary import RunFacts, model_card, terminal_summary
 from model_code.sequences.data import SequenceFolder
 from steps.artifacts import FolderMaterializer, output_folder
 from steps.caching import ROOT
-from steps.champion import BUNDLE
+from steps.champion import BUNDLE, CHECKSUM
 from steps.judge import VerdictFolder
 from steps.measure import measured
 from steps.reports import REPORTS, publish
@@ -57,18 +60,22 @@ def register(
             lineage={**lineage, "run": get_step_context().pipeline_run.name},
             reports=_publish(validation, verdict),
         )
-        files = {
-            "MODEL_CARD.md": model_card(facts, settings),
-            "metrics.json": json.dumps(_metrics(facts), indent=2),
-        }
         details = {
             "registered": {"model": facts.name, "version": facts.version, "run": facts.lineage["run"]},
             "verdict": asdict(facts.verdict),
             "lineage": facts.lineage,
             "pipeline_settings": settings,
         }
-        registered = extend_bundle(bundle, output_folder(), files, details)
+        with TemporaryDirectory() as folder:
+            files: dict[str, str | Path] = {
+                "MODEL_CARD.md": model_card(facts, settings),
+                "metrics.json": json.dumps(_metrics(facts), indent=2),
+                ONNX: Path(folder) / ONNX,
+            }
+            export_onnx(bundle.load_model(), bundle.manifest["max_length"], Path(folder) / ONNX)
+            registered = extend_bundle(bundle, output_folder(), files, details)
         metadata: dict[str, Any] = {
+            CHECKSUM: registered.checksum,
             "lineage": dict(facts.lineage),
             "settings": settings,
             "split": dict(facts.split),

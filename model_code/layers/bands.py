@@ -68,11 +68,12 @@ class _BandSum(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, weights: Tensor, values: Tensor) -> Tensor:  # type: ignore[override]
         entries, size = weights.shape[-2:]
-        matrix = weights.new_zeros(*weights.shape[:-2], size, size + entries - 1)
-        _band(matrix, entries).copy_(weights.mT)
+        # Rows of size + entries, read as rows of one less: each starts one further to the right.
+        matrix = F.pad(weights.mT, (0, size)).flatten(-2)[..., :-size].unflatten(-1, (size, -1))
         padded = F.pad(values, (0, 0, entries // 2, entries // 2))
         ctx.save_for_backward(matrix, padded)
-        return matrix @ padded
+        result: Tensor = matrix @ padded
+        return result
 
     @staticmethod
     @once_differentiable

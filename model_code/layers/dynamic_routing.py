@@ -46,8 +46,8 @@ def route(votes: Tensor, logits: Tensor, mask: Tensor, iterations: int) -> Routi
         returns: capsules (B, K, d), 0 for an empty history, and weights (B, K, L).
     """
     valid = mask[:, None].to(votes.dtype)
-    size = torch.Size([len(mask), logits.shape[-2], mask.shape[1]])
-    per_vote = (len(votes), -1, size[2])  # K capsules on a history's shared votes, or each on its own
+    size = (mask.shape[0], logits.shape[-2], mask.shape[1])
+    per_vote = (votes.shape[0], -1, size[2])  # K capsules on a history's shared votes, or each on its own
     with torch.no_grad():
         for _ in range(iterations - 1):
             weights = (logits.softmax(-2) * valid).expand(size)

@@ -114,7 +114,7 @@ def build_edges(nodes: Tensor, group: Group, *, neighbors: int, threshold: float
     known = mask & (group.history_item != UNKNOWN)
     # One of the two is known, both are valid.
     similar &= (known[:, :, None] & mask[:, None, :]) | (mask[:, :, None] & known[:, None, :])
-    similar.diagonal(dim1=-2, dim2=-1).fill_(False)
+    similar &= slots[:, None] != slots
     return Edges(near, similar, mask)
 
 

@@ -148,10 +148,9 @@ class _PairScores(torch.autograd.Function):
 
 def _hidden(packing: Packing, position: Tensor, candidate: Tensor) -> Iterator[tuple[slice, int, Tensor]]:
     """LeakyReLU of the sums, (n, C, K d) for n positions of a view at a time; the memory is used again."""
-    size, memory = packing.chunk(candidate[0].numel()), position.new_empty(0)
-    for start in range(0, position.shape[1], size):
-        chunk = slice(start, start + size)
+    for chunk in packing.chunks(candidate[0].numel()):
         spread = packing.spread(candidate, chunk)
+        memory = torch.empty_like(spread)
         for view, shares in enumerate(position):
-            hidden = torch.add(spread, shares[chunk, None], out=memory.resize_(spread.shape))
+            hidden = torch.add(spread, shares[chunk, None], out=memory)
             yield chunk, view, F.leaky_relu_(hidden, SLOPE)

@@ -86,9 +86,16 @@ class Packing:
             return total.add_(vectors.unflatten(0, self.mask.shape).sum(1))
         return total.index_add_(0, self.group[chunk], vectors)
 
-    def chunk(self, numbers: int) -> int:
-        """How many positions to work on at once, if each takes that many numbers."""
-        return self.mask.numel() if self.group is None else max(1, CACHED // max(1, numbers))
+    def chunks(self, numbers: int) -> Iterator[slice]:
+        """Go over the positions some at a time, if each takes that many numbers.
+
+        On devices other than the CPU all positions come at once.
+        """
+        if self.group is None:
+            yield ALL
+            return
+        size = _cached(numbers)
+        yield from (slice(start, start + size) for start in range(0, len(self.group), size))
 
     def by_length(self, numbers: int) -> Iterator[tuple[Tensor | None, int]]:
         """Go over the groups some at a time, those of similar length together.
@@ -105,9 +112,8 @@ class Packing:
             yield None, self.mask.shape[1]
             return
         lengths, order = self.mask.sum(1).sort()
-        for groups, longest in zip(
-            order.split(self.chunk(numbers)), lengths.split(self.chunk(numbers)), strict=True
-        ):
+        size = _cached(numbers)
+        for groups, longest in zip(order.split(size), lengths.split(size), strict=True):
             yield groups, max(1, int(longest[-1]))
 
     @staticmethod
@@ -122,3 +128,8 @@ class Packing:
             values.copy_(part)
         else:
             values.index_copy_(1, groups, part)
+
+
+def _cached(numbers: int) -> int:
+    """How many of what takes that many numbers each a cache holds, one at least."""
+    return max(1, CACHED // max(1, numbers))

@@ -124,7 +124,7 @@ class DMIN(nn.Module):
             states = packing.unpack(refined)
             losses["next_item"] = self.next_item(states, history, candidates[:, 1:], mask)
 
-        places = packing.pack(self.positions[: history.shape[1]].expand(len(history), -1, -1))
+        places = packing.pack(self.positions[: history.shape[1]].expand(history.shape[0], -1, -1))
         interests = [
             unit(candidates, sequence, places, packing)
             for unit, sequence in zip(self.units, self.heads(refined, packing), strict=True)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from model_code.bundle import MANIFEST, Bundle, BundleError
+from model_code.bundle import Bundle, BundleError
 from model_code.evaluation.gates import Check
 from model_code.files import read_json, write_json
 from model_code.settings import parse, settings
@@ -67,7 +66,9 @@ class ChampionRecord:
         Raises:
             BundleError: when it is another, or is not there.
         """
-        if manifest_checksum(bundle) != self.bundle_checksum:
+        if not bundle.path.is_dir():
+            raise BundleError(f"{bundle.path}: is not there; run `dvc pull`")
+        if bundle.checksum != self.bundle_checksum:
             raise BundleError(
                 f"{bundle.path}: is not the bundle of version {self.version} in the champion's record;"
                 " run `dvc pull`, or restore both from one commit"
@@ -91,18 +92,6 @@ class Change:
     when: str
     why: str
     record: ChampionRecord | None
-
-
-def manifest_checksum(bundle: Bundle) -> str:
-    """SHA-256 of a bundle's manifest.
-
-    Raises:
-        BundleError: when there is none.
-    """
-    try:
-        return hashlib.sha256((bundle.path / MANIFEST).read_bytes()).hexdigest()
-    except OSError as error:
-        raise BundleError(f"{bundle.path}: no bundle ({error}); run `dvc pull`") from None
 
 
 def promotion(bundle: Bundle, version: int, reason: str) -> ChampionRecord:
@@ -131,7 +120,7 @@ def promotion(bundle: Bundle, version: int, reason: str) -> ChampionRecord:
         run=manifest["registered"]["run"],
         action="promotion",
         reason=reason,
-        bundle_checksum=manifest_checksum(bundle),
+        bundle_checksum=bundle.checksum,
         lineage=manifest["lineage"],
         metrics={
             label: {**found["metrics"], "auc_interval": found["intervals"]["auc"]}

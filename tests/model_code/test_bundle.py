@@ -13,7 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from model_code.bundle import Bundle, BundleError, Lookup, extend_bundle, write_bundle
+from model_code.bundle import Bundle, BundleError, extend_bundle, write_bundle
+from model_code.encoding import Lookup
 from model_code.groups import Group, LogShape, VocabularySizes
 from model_code.models.table import MODELS, build
 from model_code.sequences.vocabulary import Vocabulary
@@ -90,6 +91,26 @@ def test_a_thousand_candidates_in_one_call_score_as_one_at_a_time(name, vocabula
     alone = {item: ranker.rank(ITEMS[:3], [item], user="u")[0] for item in set(candidates)}
     together = ranker.rank(ITEMS[:3], candidates, user="u")
     np.testing.assert_allclose(together, [alone[item] for item in candidates], atol=1e-6)
+
+
+WITHOUT_EXPERTS = {"comirec_dr", "comirec_sa", "dien", "din", "dmin", "mind", "popularity", "wo_ie"}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_explanations_are_the_confidences_of_models_with_interest_experts(name, vocabulary, tmp_path):
+    ranker = make(name, vocabulary, tmp_path / "bundle")[1].ranker()
+    history, candidates = ITEMS[:3], [*ITEMS, "never seen"]
+    assert ranker.explains == (name not in WITHOUT_EXPERTS)
+    assert ranker.known(candidates).tolist() == [True] * 8 + [False]
+    if not ranker.explains:
+        with pytest.raises(TypeError, match="no interest experts"):
+            ranker.explain(history, candidates)
+        return
+    explained = ranker.explain(history, candidates)
+    np.testing.assert_allclose(explained.probability, ranker.rank(history, candidates), atol=1e-7)
+    assert explained.confidence.shape == (9, ranker.model.settings.interests)
+    np.testing.assert_allclose(explained.confidence.sum(1), 1, atol=1e-6)
+    assert (explained.confidence >= 0).all()
 
 
 IDS_ASKED_FOR = [[3, 9, None, 5], np.array([5, 3]), [2**70, 5], [5.0], ["5"], [b"5"], [True]]

@@ -1,0 +1,59 @@
+"""A bundle's ONNX model, for scoring logged ids without PyTorch doing the work."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from model_code.bundle import ONNX, ONNX_MODEL, Bundle, BundleError
+from model_code.encoding import Encoder
+from model_code.scoring import sigmoid
+
+PROVIDERS = ("CPUExecutionProvider",)
+
+
+class OnnxRanker:
+    """Scores candidates for a history, both given by the ids of the log, as `model_code.bundle.Ranker` does.
+
+    The model runs on onnxruntime; the one of PyTorch is never built.
+    """
+
+    def __init__(self, bundle: Bundle, threads: int | None = None) -> None:
+        """Open a bundle, after `Bundle.verify`.
+
+        Args:
+            bundle: with an ONNX model, as registered ones have.
+            threads: that work on one call; ``None`` takes one for each core.
+
+        Raises:
+            BundleError: when the bundle is not whole, or has no ONNX model.
+        """
+        bundle.verify()
+        path = bundle.path / ONNX / ONNX_MODEL
+        if not path.is_file():
+            raise BundleError(
+                f"{path}: missing; only registered bundles have an ONNX model, take one of those"
+            )
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads or 0
+        self.session = onnxruntime.InferenceSession(path, options, providers=list(PROVIDERS))
+        self.max_length: int = bundle.manifest["max_length"]
+        self.vocabulary = bundle.vocabulary
+        self._encode = Encoder(self.vocabulary, self.max_length)
+        self._inputs = {field.name for field in self.session.get_inputs()}
+
+    def rank(
+        self, history: Sequence[Any], candidates: Sequence[Any], user: Any = None
+    ) -> NDArray[np.float32]:
+        """Click probabilities of the candidates, (C,); see `model_code.bundle.Ranker.rank`."""
+        arrays = self._encode(history, candidates, user)._asdict()
+        logits = self.session.run(None, {name: arrays[name] for name in self._inputs})[0]
+        return sigmoid(logits[0])
+
+    def known(self, items: Sequence[Any]) -> NDArray[np.bool_]:
+        """Tell which items the model was trained on, (n,)."""
+        return self._encode.known(items)

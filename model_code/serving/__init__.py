@@ -1,0 +1,1 @@
+"""An HTTP service that ranks candidates with a bundle (the extra ``serve``)."""

@@ -1,0 +1,118 @@
+"""What is asked and what is answered, as JSON."""
+
+from __future__ import annotations
+
+from typing import Generic, Self, TypeVar
+
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+
+Item = TypeVar("Item")  # int or str, as the log that the model was trained on has them
+User = TypeVar("User")
+
+SHOWN = 60  # characters of a wrong value in a message
+
+
+class RankRequest(BaseModel, Generic[Item, User]):
+    """Candidates to score for a history, given or known."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, title="RankRequest")
+
+    candidates: list[Item] = Field(
+        min_length=1,
+        fail_fast=True,
+        description="Items to score. Those that the model was not trained on count as unknown.",
+    )
+    history: list[Item] | None = Field(
+        None,
+        min_length=1,
+        fail_fast=True,
+        description="Items that the user clicked, oldest first. Left out, the history of `user_id` is taken.",
+    )
+    user_id: User | None = Field(
+        None,
+        description="Who is asked for. Beside a history it is used by models with a vector for each user, "
+        "and logged.",
+    )
+    last_event_time: int | None = Field(
+        None, ge=0, lt=2**63, description="Of the history given, ms since 1970 UTC; only logged."
+    )
+    explain: bool = Field(False, description="Return the confidence in each interest expert.")
+
+    @model_validator(mode="after")
+    def _has_history(self) -> Self:
+        if self.history is None and self.user_id is None:
+            raise ValueError("give a history, or the user_id of a user whose history this server knows")
+        if self.history is None and self.last_event_time is not None:
+            raise ValueError("last_event_time belongs to a history; leave it out, or give both")
+        return self
+
+
+class RankedCandidate(BaseModel, Generic[Item]):
+    """One candidate's answer."""
+
+    model_config = ConfigDict(title="RankedCandidate")
+
+    item_id: Item
+    probability: float = Field(description="That the user clicks, in [0, 1].")
+    known: bool = Field(description="Whether the model was trained on this item.")
+    confidence: list[float] = Field(
+        default_factory=list,
+        description="In each interest expert, sums to 1; only if `explain` was asked for.",
+    )
+
+
+class RankResponse(BaseModel, Generic[Item]):
+    """The answer to a `RankRequest`."""
+
+    model_config = ConfigDict(title="RankResponse")
+
+    request_id: str = Field(description="Key of this answer in the prediction log; keep it to join clicks.")
+    model_version: str
+    history_length: int = Field(description="Events that the model saw, its most recent ones.")
+    candidates: list[RankedCandidate[Item]] = Field(description="In the order of the request.")
+
+
+class Health(BaseModel):
+    """What is being served."""
+
+    status: str = Field(description='"ok"; a server that is not ready does not listen yet.')
+    model: str = Field(description="Name of the model's kind.")
+    model_version: str
+    backend: str
+    since: str = Field(description="When it was ready, ISO 8601, UTC.")
+    known_users: int
+    explains: bool
+
+
+class Problem(BaseModel):
+    """Why a request was refused."""
+
+    detail: str
+
+
+def python_type(logged: pa.DataType) -> type[int] | type[str]:
+    """Type of an id in JSON, by its type in the log."""
+    return int if pa.types.is_integer(logged) else str
+
+
+def describe(error: ValidationError) -> str:
+    """Say what is wrong with a request, field by field, without repeating much of it."""
+    return "; ".join(_line(detail) for detail in error.errors(include_url=False))
+
+
+def _line(detail: ErrorDetails) -> str:
+    field = ".".join(map(str, detail["loc"]))
+    if detail["type"] == "extra_forbidden":
+        return f"{field}: there is no such field"
+    message = detail["msg"].removeprefix("Value error, ")
+    if detail["type"] == "missing" or not field:
+        return f"{field}: {message}" if field else message
+    value = repr(detail["input"])
+    return f"{field}: {message}, not {value if len(value) <= SHOWN else value[:SHOWN] + '...'}"
+
+
+def is_json_error(error: ValidationError) -> bool:
+    """Whether the body was no JSON at all."""
+    return any(detail["type"] == "json_invalid" for detail in error.errors(include_url=False))
