@@ -75,12 +75,27 @@ def write_bundle(
     return Bundle(path)
 
 
-def extend_bundle(source: Bundle, path: Path, files: Mapping[str, str], details: Mapping[str, Any]) -> Bundle:
-    """Copy a bundle and add text files by name (metrics, card) and details to its manifest."""
+def extend_bundle(
+    source: Bundle,
+    path: Path,
+    files: Mapping[str, str | Callable[[Path], None]],
+    details: Mapping[str, Any],
+) -> Bundle:
+    """Copy a bundle and add to it.
+
+    Args:
+        source: the bundle.
+        path: the folder to make.
+        files: what to add, by name: a text (metrics, card), or what writes a file or folder at a path.
+        details: what to add to the manifest.
+    """
     with replacing(path) as folder:
         shutil.copytree(source.path, folder)
-        for name, text in files.items():
-            (folder / name).write_text(text, encoding="utf-8")
+        for name, content in files.items():
+            if isinstance(content, str):
+                (folder / name).write_text(content, encoding="utf-8")
+            else:
+                content(folder / name)
         _seal(folder, {**source.manifest, **details})
     return Bundle(path)
 

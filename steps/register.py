@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated, Any
 
 from zenml import ArtifactConfig, get_step_context, log_metadata, step
@@ -13,8 +15,10 @@ from zenml.logger import get_logger
 from model_code.bundle import Bundle, extend_bundle
 from model_code.evaluation.comparison import ComparisonFolder
 from model_code.evaluation.evaluate import EvaluationFolder
+from model_code.events.click_log import ClickLog
 from model_code.events.split import SplitLog
 from model_code.events.validation import ValidationFolder
+from model_code.monitoring.reference import REFERENCE, reference_of
 from model_code.reports.summary import RunFacts, model_card, terminal_summary
 from model_code.sequences.data import SequenceFolder
 from steps.artifacts import FolderMaterializer, output_folder
@@ -35,12 +39,13 @@ def register(
     comparison: ComparisonFolder,
     validation: ValidationFolder,
     verdict: VerdictFolder,
+    clicks: ClickLog,
     split_log: SplitLog,
     sequences: SequenceFolder,
     settings: dict[str, Any],
     lineage: dict[str, str],
 ) -> Annotated[Bundle, ArtifactConfig(name=BUNDLE, artifact_type=ArtifactType.MODEL)]:
-    """Pack the main model with its metrics and card, log its lineage, set its stage, sum up the run.
+    """Pack the main model with metrics, card and reference, log its lineage, set its stage, sum up the run.
 
     Never cached: it acts.
     """
@@ -57,7 +62,9 @@ def register(
             lineage={**lineage, "run": get_step_context().pipeline_run.name},
             reports=_publish(validation, verdict),
         )
-        files = {
+        reference = reference_of(bundle, sequences, evaluations[0].scores, clicks)
+        files: dict[str, str | Callable[[Path], None]] = {
+            REFERENCE: reference.write,
             "MODEL_CARD.md": model_card(facts, settings),
             "metrics.json": json.dumps(_metrics(facts), indent=2),
         }
