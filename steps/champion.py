@@ -28,18 +28,44 @@ class Champion(NamedTuple):
     bundle: Bundle
 
 
+class NoModelError(Exception):
+    """There is no such model version; the message says how to get one."""
+
+
 def find_champion(model: str) -> Champion | None:
     """The version of ``model`` in production, else in staging, else none."""
-    client = Client()
     for stage in (ModelStages.PRODUCTION, ModelStages.STAGING):
-        try:
-            version = client.get_model_version(model, stage)
-        except KeyError:
-            continue
-        artifact = version.get_artifact(BUNDLE)
-        if artifact is not None:
-            return Champion(str(version.name), str(stage), artifact.load())
+        if found := _find(model, stage):
+            return found
     return None
+
+
+def require_version(model: str, version: str | None) -> Champion:
+    """A version of ``model`` by its name, or the promoted one where ``version`` is ``None``.
+
+    Raises:
+        NoModelError: when there is none.
+    """
+    found = find_champion(model) if version is None else _find(model, version)
+    if found is None and version is None:
+        raise NoModelError(
+            f"no version of {model} is promoted: train it until its gates hold, or promote one by hand with "
+            f"`zenml model version update {model} VERSION --stage staging`; or name one in `version`"
+        )
+    if found is None:
+        raise NoModelError(
+            f"{model} has no version {version!r} with a bundle; `zenml model version list` has all"
+        )
+    return found
+
+
+def _find(model: str, version: str | ModelStages) -> Champion | None:
+    try:
+        found = Client().get_model_version(model, version)
+    except KeyError:
+        return None
+    artifact = found.get_artifact(BUNDLE)
+    return None if artifact is None else Champion(str(found.name), str(found.stage), artifact.load())
 
 
 def against(

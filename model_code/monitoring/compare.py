@@ -10,6 +10,7 @@ import numpy as np
 from model_code.monitoring.behaviors import Behaviors
 from model_code.monitoring.drift import BEHAVIOR, FEATURES, Drift, behavior_drift, drifts
 from model_code.monitoring.observations import Observations
+from model_code.monitoring.observed import InputFacts
 from model_code.monitoring.quality import QualityComparison, compare_quality
 from model_code.monitoring.reference import Reference
 from model_code.monitoring.settings import Limits, MonitoringSettings
@@ -24,21 +25,6 @@ from model_code.monitoring.verdict import (
 )
 
 ONE = Limits(warn=1)  # a single case is worth a warning, and none is a reason to train on such input
-
-
-@dataclass(frozen=True)
-class InputFacts:
-    """What is known of the window's input before anything is compared.
-
-    Attributes:
-        critical_failures: critical expectations that it failed.
-        quarantine_share: of its raw rows; None if it has no quarantine.
-        remarks: what else was passed over, in words.
-    """
-
-    critical_failures: tuple[str, ...] = ()
-    quarantine_share: float | None = None
-    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -147,7 +133,7 @@ def quality_findings(quality: QualityComparison, settings: MonitoringSettings) -
     values = {
         "auc": (old.auc.value, new.auc.value),
         "log_loss": (old.log_loss.value, new.log_loss.value),
-        "bias": (old.bias, new.bias),
+        "bias": (old.bias.value, new.bias.value),
         "calibration": (old.calibration_error, new.calibration_error),
     }
     return [

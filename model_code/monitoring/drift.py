@@ -1,13 +1,14 @@
 """How far a window's distributions are from the reference's, and how far noise alone would take them.
 
-Rows of one user are not independent; users are taken to be. So the noise limit of a distance comes from the
-reference's own users: two samples of them, drawn with replacement, one of as many users as the reference has
-and one as large as the window, are as far apart as two periods without drift would be. The limit is a high
-quantile of many such distances.
+The noise limit of a distance comes from the reference's own users: two samples of them, drawn with
+replacement, one of as many users as the reference has and one as large as the window, are as far apart as two
+periods without drift would be. The limit is a high quantile of many such distances; see
+`model_code.monitoring.noise`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,11 +17,11 @@ from numpy.typing import NDArray
 
 from model_code.monitoring import features
 from model_code.monitoring.behaviors import Behaviors
-from model_code.monitoring.features import NOT_COUNTED, Binning
+from model_code.monitoring.features import Binning
+from model_code.monitoring.noise import NoiseSettings, Sums, Units, equivalent_users, sum_by_unit
 from model_code.monitoring.observations import Observations
 
 Measure = Literal["PSI", "difference"]
-Counts = NDArray[np.float64]
 
 PSEUDO_COUNT = 0.5  # added to each bin: an empty one would make the index infinite
 
@@ -58,15 +59,6 @@ FEATURES = (
     Feature("score", "Score", "PSI", "all", features.score),
 )
 BEHAVIOR = "behavior"
-
-
-@dataclass(frozen=True)
-class NoiseSettings:
-    """How noise is measured: ``quantile`` of ``replicates`` distances without drift, drawn by ``seed``."""
-
-    quantile: float
-    replicates: int
-    seed: int
 
 
 @dataclass(frozen=True)
@@ -111,12 +103,12 @@ def drifts(reference: Observations, window: Observations, noise: NoiseSettings) 
         pair = pairs[feature.of]
         binned = feature.bins(*pair) if min(map(len, pair)) else None
         if binned is not None:
-            counts = (
-                count_by_user(pair[0], binned.reference, len(binned.bins)),
-                count_by_user(pair[1], binned.window, len(binned.bins)),
-            )
+            codes = binned.reference, binned.window
+            units = [
+                sum_by_unit(table, code, len(binned.bins)) for table, code in zip(pair, codes, strict=True)
+            ]
             found.append(
-                _drift(feature.name, feature.title, feature.measure, binned.bins, *counts, noise, number)
+                _drift(feature.name, feature.title, feature.measure, binned.bins, units, noise, number)
             )
     return found
 
@@ -129,13 +121,13 @@ def behavior_drift(
         return None
     names = sorted({*reference.names, *window.names})
 
-    def aligned(mix: Behaviors) -> Counts:
-        counts = np.zeros((len(mix.events), len(names)))
-        counts[:, [names.index(name) for name in mix.names]] = mix.events
-        return counts
+    def aligned(mix: Behaviors) -> Units:
+        sums = np.zeros((len(mix.events), len(names)))
+        sums[:, [names.index(name) for name in mix.names]] = mix.events
+        return Units(sums, len(sums), int(sums.sum()))
 
-    tables = aligned(reference), aligned(window)
-    return _drift(BEHAVIOR, "Behaviour mix", "PSI", tuple(names), *tables, noise, len(FEATURES))
+    units = [aligned(mix) for mix in (reference, window)]
+    return _drift(BEHAVIOR, "Behaviour mix", "PSI", tuple(names), units, noise, len(FEATURES))
 
 
 def _drift(
@@ -143,18 +135,18 @@ def _drift(
     title: str,
     measure: Measure,
     bins: tuple[str, ...],
-    reference: Counts,
-    window: Counts,
+    units: Sequence[Units],
     noise: NoiseSettings,
     number: int,
 ) -> Drift:
     distance = psi if measure == "PSI" else difference
     rng = np.random.default_rng([noise.seed, number])
+    reference, window = units
     null = distance(
-        resample(reference, len(reference), noise.replicates, rng),
-        resample(reference, equivalent_users(reference, window), noise.replicates, rng),
+        reference.resample(reference.users, noise.replicates, rng),
+        reference.resample(equivalent_users(reference, window), noise.replicates, rng),
     )
-    of_reference, of_window = reference.sum(axis=0), window.sum(axis=0)
+    of_reference, of_window = reference.total, window.total
     return Drift(
         name=name,
         title=title,
@@ -167,7 +159,7 @@ def _drift(
     )
 
 
-def psi(reference: Counts, window: Counts) -> NDArray[np.float64]:
+def psi(reference: Sums, window: Sums) -> NDArray[np.float64]:
     """Population stability index of counts (..., bins): sum of (w - r) ln(w / r) over shares r and w.
 
     It is the sum of the relative entropies both ways, in nats. Half a count is added to each bin.
@@ -177,48 +169,19 @@ def psi(reference: Counts, window: Counts) -> NDArray[np.float64]:
     return index
 
 
-def difference(reference: Counts, window: Counts) -> NDArray[np.float64]:
+def difference(reference: Sums, window: Sums) -> NDArray[np.float64]:
     """Share of the last bin in the window minus that in the reference, of counts (..., bins)."""
     r, w = (counts[..., -1] / np.maximum(counts.sum(axis=-1), 1) for counts in (reference, window))
     gap: NDArray[np.float64] = w - r
     return gap
 
 
-def shares(counts: Counts) -> tuple[float, ...]:
+def shares(counts: Sums) -> tuple[float, ...]:
     """Share of each bin; all zero where nothing was counted."""
     return tuple((counts / max(counts.sum(), 1)).tolist())
 
 
-def count_by_user(table: Observations, codes: features.Codes, bins: int) -> Counts:
-    """(users, bins) rows of each user in each bin; users without a counted row are left out."""
-    counted = codes != NOT_COUNTED
-    users, user = np.unique(table.column("user")[counted], return_inverse=True)
-    flat = np.bincount(user * bins + codes[counted], minlength=len(users) * bins)
-    return flat.reshape(len(users), bins).astype(np.float64)
-
-
-def equivalent_users(reference: Counts, window: Counts) -> int:
-    """How many of the reference's users stand for the window's, of counts by user (users, bins).
-
-    As many as the window has; fewer where a reference user has more rows than a window's, so that the rows
-    are never more than the window's: rather too much noise than too little.
-    """
-    rows = window.sum() / max(reference.sum(axis=1).mean(), 1e-9) if len(reference) else 0
-    return max(min(len(window), round(rows)), 1)
-
-
-def resample(counts: Counts, users: int, replicates: int, rng: np.random.Generator) -> Counts:
-    """(replicates, bins) counts of samples of ``users`` users, drawn with replacement."""
-    if len(counts) == 0:
-        return np.zeros((replicates, counts.shape[1]))
-    drawn = np.empty((replicates, counts.shape[1]))
-    for row in drawn:
-        weight = np.bincount(rng.integers(len(counts), size=users), minlength=len(counts))
-        row[:] = weight.astype(np.float64) @ counts
-    return drawn
-
-
-def _smoothed(counts: Counts) -> Counts:
-    smoothed: Counts = counts + PSEUDO_COUNT
+def _smoothed(counts: Sums) -> Sums:
+    smoothed: Sums = counts + PSEUDO_COUNT
     smoothed /= smoothed.sum(axis=-1, keepdims=True)
     return smoothed

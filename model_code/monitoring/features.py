@@ -10,14 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from model_code.monitoring.noise import NOT_COUNTED, Codes
 from model_code.monitoring.observations import DAY, Observations
 
 HOUR = DAY // 24
 CATEGORIES_SHOWN = 20  # the others are compared as one: thousands of rare ones would be noise alone
 QUANTILE_BINS = 10
-NOT_COUNTED = -1
-
-Codes = NDArray[np.int64]  # (n,) the bin of each row, or NOT_COUNTED
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 import torch
@@ -93,9 +95,13 @@ def describe(
         "history_length": length[:, None].astype(np.int32),
         "gap_ms": (time - data.timestamp[samples.history_end - 1])[:, None],
     }
-    flat = {name: np.broadcast_to(values, scores.shape).ravel() for name, values in columns.items()}
+    flat: dict[str, Any] = {
+        name: np.broadcast_to(values, scores.shape).ravel() for name, values in columns.items()
+    }
     names = logged.categories.cast(pa.string()).take(pa.array(data.category[candidate].ravel()))
     flat["category"] = names
+    owner = np.searchsorted(data.user_offsets, candidate, side="right") - 1
+    flat["source"] = pa.array(owner.ravel(), mask=flat["label"] == 1)
     flat["category_known"] = pa.array(category.ravel() != UNKNOWN, mask=names.is_null().to_numpy(False))
     last = int(data.timestamp.max()) + 1
     return observations(flat, data.manifest["split_timestamp"], last if end is None else end, "log")

@@ -19,6 +19,7 @@ DAY = 24 * 60 * 60 * 1000  # ms
 SCHEMA = pa.schema(
     [
         pa.field("user", pa.int64(), nullable=False),  # which rows share a user; the unit of resampling
+        pa.field("source", pa.int64()),  # whose event a drawn negative is; null for all others
         pa.field("time", pa.int64(), nullable=False),  # ms since 1970 UTC
         pa.field("label", pa.int8()),  # 1 clicked, 0 not, null while it has not arrived
         pa.field("score", pa.float32(), nullable=False),  # predicted click probability

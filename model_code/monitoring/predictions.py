@@ -161,6 +161,7 @@ def _columns(rows: pa.Table, label: pa.Array, vocabulary: Vocabulary) -> dict[st
     unit = pc.coalesce(named, pc.binary_join_element_wise("request", rows["request_id"], ":"))
     return {
         "user": np.unique(unit.to_numpy().astype(str), return_inverse=True)[1].astype(np.int64),
+        "source": pa.nulls(rows.num_rows, pa.int64()),
         "time": time,
         "label": label,
         "score": rows["score"].to_numpy(),

@@ -3,31 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import hypot
 from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 
-from model_code.evaluation.metrics import (
-    Array,
-    MetricError,
-    auc,
-    calibration_curve,
-    calibration_error,
-    log_loss,
+from model_code.evaluation.delong import placements
+from model_code.evaluation.metrics import Array, calibration_curve, calibration_error, sample_losses
+from model_code.evaluation.significance import Difference, Estimate, p_value
+from model_code.monitoring.noise import (
+    NoiseSettings,
+    Sums,
+    Units,
+    equivalent_users,
+    side_by_side,
+    sum_by_unit,
 )
-from model_code.evaluation.significance import Difference, Estimate, bootstrap, difference, estimate
-from model_code.monitoring.drift import Counts, NoiseSettings, equivalent_users, resample
 from model_code.monitoring.observations import Observations
 
 CONFIDENCE = 0.95  # of the intervals shown
 CALIBRATION_BINS = 15
-BOOTSTRAP = 200  # draws of users for AUC and log loss, each O(n); their standard error is then 5% off
+FEWEST_USERS = 2  # below, no error can be told
 
 
 @dataclass(frozen=True)
 class Quality:
-    """A model's metrics on labelled rows.
+    """A model's metrics on labelled rows, with intervals.
 
     Attributes:
         rows: labelled ones.
@@ -42,7 +44,7 @@ class Quality:
     clicks: int
     auc: Estimate
     log_loss: Estimate
-    bias: float
+    bias: Estimate
     calibration_error: float
 
 
@@ -55,14 +57,14 @@ class QualityChange:
         title: for people.
         worse: the change, turned so that above zero is worse; of the bias, the absolute change.
         noise_limit: what noise alone hardly ever exceeds.
-        interval: window minus reference, from two independent bootstraps; None for calibration.
+        difference: window minus reference, two independent samples; None for calibration.
     """
 
     name: str
     title: str
     worse: float
     noise_limit: float
-    interval: Difference | None
+    difference: Difference | None
 
 
 @dataclass(frozen=True)
@@ -77,112 +79,120 @@ class QualityComparison:
 def compare_quality(
     reference: Observations, window: Observations, noise: NoiseSettings
 ) -> QualityComparison | None:
-    """Measure the model on the labelled rows of both; ``None`` where one has none or one class only.
+    """Measure the model on the labelled rows of both.
 
     Args:
         reference: the reference.
         window: the window.
         noise: how it is measured.
+
+    Returns:
+        ``None`` where one has no labels, labels of one class only, or of one user.
     """
     labelled = [table.select(~table.missing("label")) for table in (reference, window)]
-    if any(len(table) == 0 or table.clicked.all() or not table.clicked.any() for table in labelled):
+    if not all(map(_measurable, labelled)):
         return None
-    try:
-        sides = [_Side(table, noise.seed + number) for number, table in enumerate(labelled)]
-    except MetricError:  # a draw of users of one class: too few users
-        return None
-    old, new = sides
-    factor = NormalDist().inv_cdf(noise.quantile)
-
-    def of_replicates(name: str, title: str, sign: int) -> QualityChange:
-        gap = getattr(new.quality, name).value - getattr(old.quality, name).value
-        pair = getattr(new.replicates, name), getattr(old.replicates, name)
-        error = float(np.hypot(*(np.std(values, ddof=1) for values in pair)))
-        # Draws of the two sides are independent, so that their differences vary as the difference does.
-        return QualityChange(name, title, sign * gap, factor * error, difference(gap, *pair, CONFIDENCE))
-
+    old, new = map(_Side, labelled)
     return QualityComparison(
         old.quality,
         new.quality,
         (
-            of_replicates("auc", "AUC", -1),
-            of_replicates("log_loss", "Log loss", 1),
-            *_calibration_changes(old, new, noise),
+            _change("auc", "AUC", old, new, noise),
+            _change("log_loss", "Log loss", old, new, noise),
+            _change("bias", "Mean prediction over click rate", old, new, noise),
+            _calibration_change(old, new, noise),
         ),
     )
+
+
+def _measurable(table: Observations) -> bool:
+    clicks = int(table.clicked.sum())
+    return 0 < clicks < len(table) and len(np.unique(table.column("user"))) >= FEWEST_USERS
 
 
 class _Side:
-    """Metrics of one table, and what their noise is drawn from."""
+    """Metrics of one table. Each row's influence on a metric tells its error, whatever rows come together."""
 
-    def __init__(self, table: Observations, seed: int) -> None:
-        self.label: Array = table.table["label"].to_numpy().astype(np.int8)
-        self.score: Array = table.column("score")
-        self.user: Array = np.unique(table.column("user"), return_inverse=True)[1]
-        self.replicates = bootstrap(self.label, self.score, self.user, BOOTSTRAP, seed)
-        curve = calibration_curve(self.label, self.score, CALIBRATION_BINS)
+    def __init__(self, table: Observations) -> None:
+        self.table = table
+        label: Array = table.table["label"].to_numpy().astype(np.int8)
+        score: Array = table.column("score")
+        self.label, self.score = label, score
+        place, rows = placements(label, score), len(label)
+        auc, losses, rate = float(place.positives.mean()), sample_losses(label, score), label.mean()
+        of_auc = np.empty(rows)
+        of_auc[label == 1] = (place.positives - auc) / len(place.positives)
+        of_auc[label == 0] = (place.negatives - auc) / len(place.negatives)
+        bias = float(score.mean(dtype=np.float64) / rate - 1)
+        self.errors = {
+            "auc": self._error(of_auc),
+            "log_loss": self._error((losses - losses.mean()) / rows),
+            "bias": self._error((score - (1 + bias) * label) / (rows * rate)),
+        }
         self.quality = Quality(
-            rows=len(self.label),
-            clicks=int(self.label.sum()),
-            auc=estimate(auc(self.label, self.score), self.replicates.auc, CONFIDENCE),
-            log_loss=estimate(log_loss(self.label, self.score), self.replicates.log_loss, CONFIDENCE),
-            bias=float(self.score.mean(dtype=np.float64) / self.label.mean(dtype=np.float64) - 1),
-            calibration_error=calibration_error(curve),
+            rows=rows,
+            clicks=int(label.sum()),
+            auc=self._estimate("auc", auc),
+            log_loss=self._estimate("log_loss", float(losses.mean())),
+            bias=self._estimate("bias", bias),
+            calibration_error=calibration_error(calibration_curve(label, score, CALIBRATION_BINS)),
         )
 
-    def sums_by_user(self, cuts: Array) -> Counts:
-        """(users, 2 bins) sums of scores, then of labels, by user and bin of the score."""
-        bins, users = len(cuts) + 1, int(self.user.max()) + 1
-        place = self.user * bins + np.searchsorted(cuts, self.score, side="right")
-        sums = [np.bincount(place, values, users * bins) for values in (self.score, self.label)]
-        return np.concatenate([part.reshape(users, bins) for part in sums], axis=1)
+    def sums(self, cuts: Array) -> Units:
+        """(units, 2 bins + 1) sums of the scores and of the labels by bin of the score, and rows."""
+        bins, place = len(cuts) + 1, np.searchsorted(cuts, self.score, side="right")
+        everything = np.zeros(len(place), dtype=np.int64)
+        return side_by_side(
+            sum_by_unit(self.table, place, bins, self.score),
+            sum_by_unit(self.table, place, bins, self.label),
+            sum_by_unit(self.table, everything, 1),
+        )
+
+    def _error(self, influence: NDArray[np.float64]) -> float:
+        everything = np.zeros(len(influence), dtype=np.int64)
+        return float(sum_by_unit(self.table, everything, 1, influence).standard_errors()[0])
+
+    def _estimate(self, name: str, value: float) -> Estimate:
+        margin = NormalDist().inv_cdf((1 + CONFIDENCE) / 2) * self.errors[name]
+        return Estimate(value, value - margin, value + margin)
 
 
-def _calibration_changes(old: _Side, new: _Side, noise: NoiseSettings) -> list[QualityChange]:
-    """Bias and calibration error; the noise of both comes from the reference's users, as that of drifts."""
+def _change(name: str, title: str, old: _Side, new: _Side, noise: NoiseSettings) -> QualityChange:
+    gap = getattr(new.quality, name).value - getattr(old.quality, name).value
+    error = hypot(old.errors[name], new.errors[name])
+    margin = NormalDist().inv_cdf((1 + CONFIDENCE) / 2) * error
+    two_sided = name == "bias"
+    beyond = (1 - noise.quantile) / 2 if two_sided else 1 - noise.quantile
+    return QualityChange(
+        name=name,
+        title=title,
+        worse=abs(gap) if two_sided else -gap if name == "auc" else gap,
+        noise_limit=-NormalDist().inv_cdf(beyond) * error,
+        difference=Difference(gap, gap - margin, gap + margin, p_value(gap, error)),
+    )
+
+
+def _calibration_change(old: _Side, new: _Side, noise: NoiseSettings) -> QualityChange:
+    """The calibration error is no smooth mean: its noise comes from resampling, as that of drifts."""
     ranks = len(old.score) * np.arange(1, CALIBRATION_BINS) // CALIBRATION_BINS
     cuts = np.unique(np.partition(old.score, ranks)[ranks])
-    sums = old.sums_by_user(cuts)
-    rows = (
-        np.bincount(old.user).astype(np.float64)[:, None],
-        np.bincount(new.user).astype(np.float64)[:, None],
-    )
+    sums = old.sums(cuts)
     rng = np.random.default_rng([noise.seed, 2**31])
-    draws = [
-        resample(np.hstack([sums, rows[0]]), users, noise.replicates, rng)
-        for users in (len(sums), equivalent_users(*rows))
-    ]
-    bias, error = (
-        measure(draws[1]) - measure(draws[0]) for measure in (bias_of_sums, calibration_error_of_sums)
+    before, after = (
+        calibration_error_of_sums(sums.resample(users, noise.replicates, rng))
+        for users in (sums.users, equivalent_users(sums, new.sums(cuts)))
     )
-    return [
-        QualityChange(
-            "bias",
-            "Mean prediction over click rate",
-            abs(new.quality.bias - old.quality.bias),
-            float(np.quantile(np.abs(bias), noise.quantile)),
-            None,
-        ),
-        QualityChange(
-            "calibration",
-            "Calibration error",
-            new.quality.calibration_error - old.quality.calibration_error,
-            float(np.quantile(error, noise.quantile)),
-            None,
-        ),
-    ]
+    return QualityChange(
+        name="calibration",
+        title="Calibration error",
+        worse=new.quality.calibration_error - old.quality.calibration_error,
+        noise_limit=float(np.quantile(after - before, noise.quantile)),
+        difference=None,
+    )
 
 
-def bias_of_sums(sums: Counts) -> NDArray[np.float64]:
-    """Mean prediction over click rate, minus 1, of (..., 2 bins + 1): scores, clicks, rows."""
-    bins = sums.shape[-1] // 2
-    scores, clicks = sums[..., :bins].sum(axis=-1), sums[..., bins:-1].sum(axis=-1)
-    bias: NDArray[np.float64] = scores / np.maximum(clicks, 1) - 1
-    return bias
-
-
-def calibration_error_of_sums(sums: Counts) -> NDArray[np.float64]:
-    """Mean |score - click| over bins, weighted by their rows, of (..., 2 bins + 1) as above."""
+def calibration_error_of_sums(sums: Sums) -> NDArray[np.float64]:
+    """Mean |score - click| over bins, weighted by rows, of (..., 2 bins + 1): scores, clicks, all rows."""
     bins = sums.shape[-1] // 2
     distance = np.abs(sums[..., :bins] - sums[..., bins:-1]).sum(axis=-1)
     error: NDArray[np.float64] = distance / np.maximum(sums[..., -1], 1)

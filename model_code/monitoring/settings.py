@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 
-from model_code.monitoring.drift import NoiseSettings
+from model_code.monitoring.noise import NoiseSettings
 from model_code.settings import require, settings
 
 
