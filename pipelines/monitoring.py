@@ -1,4 +1,4 @@
-"""The monitoring pipeline: a window of new events, or of a service's predictions, against a model's reference."""
+"""The monitoring pipeline: a window of a log, or of a service's predictions, against a model's reference."""
 
 from __future__ import annotations
 

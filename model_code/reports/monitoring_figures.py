@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -74,8 +75,8 @@ def history(records: Sequence[WindowRecord], thresholds: ThresholdSettings) -> D
     return Drawing(
         "All windows so far",
         svg(figure, "history", "Drift and AUC by window"),
-        "Above, each drift over its limit for a warning; noise may pass the dotted line. Below, the AUC with its"
-        " 95% interval, and as a dotted line the reference's; a triangle is a warning, a cross a retraining.",
+        "Above, each drift over its limit for a warning; noise may pass the dotted line. Below, the AUC with"
+        " its 95% interval, and as a dotted line the reference's; a triangle is a warning, a cross a retraining.",
         wide=True,
     )
 
@@ -90,7 +91,7 @@ def _aucs(plot: Axes, times: Sequence[float], records: Sequence[WindowRecord]) -
     known = [(time, record.reference_auc) for time, record in zip(times, records, strict=True)]
     level = [(time, auc) for time, auc in known if auc is not None]
     if level:
-        line = {"color": MUTED, "linewidth": 1, "linestyle": (0, (2, 3))}
+        line: dict[str, Any] = {"color": MUTED, "linewidth": 1, "linestyle": (0, (2, 3))}
         plot.step([time for time, _ in level], [auc for _, auc in level], where="mid", **line)
         if len(level) == 1:
             plot.axhline(level[0][1], **line)
