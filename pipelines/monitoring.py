@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextvars import Context
 from dataclasses import replace
 from typing import Annotated
 
@@ -51,7 +52,8 @@ def monitoring_pipeline(
     start, end = window.milliseconds()
     require(start is not None, "window.start", window.start, 'a moment, as "2024-03-17T00:00:00+00:00"')
     require(end is not None, "window.end", window.end, 'a moment, as "2024-03-18T00:00:00+00:00"')
-    found = require_version(model, version)
+    # Inside a pipeline function the orchestrator would put off every question until a step runs.
+    found = Context().run(require_version, model, version)
     if predictions is not None:
         observed = observe_predictions(predictions, window, model, found.version)
         name = predictions.path

@@ -14,6 +14,7 @@ from model_code.events.source import WindowSettings
 from model_code.events.validation import ValidationFolder
 from model_code.monitoring import from_log, predictions
 from model_code.monitoring.behaviors import count_behaviors
+from model_code.monitoring.observations import Observations
 from model_code.monitoring.observed import InputFacts, ObservedFolder
 from model_code.monitoring.reference import Reference
 from model_code.monitoring.sources import PredictionSource
@@ -64,7 +65,7 @@ def observe_predictions(
         vocabulary = Vocabulary.load(require_version(model, version).bundle.path / VOCABULARY)
         labels = None if source.labels is None else Path(source.labels)
 
-        def read(time: WindowSettings) -> tuple[predictions.Observations, predictions.PredictionCounts]:
+        def read(time: WindowSettings) -> tuple[Observations, predictions.PredictionCounts]:
             start, end = time.milliseconds()
             assert start is not None
             assert end is not None
