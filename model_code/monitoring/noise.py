@@ -4,8 +4,8 @@ Users are taken to be independent of each other, rows are not. A row belongs to 
 negative also to the user whose event it was drawn from: a window's negatives all come from its own events, so
 that what is popular there is so in both classes. Under random weights w of the users a negative of u drawn
 from v has the weight w_u w_v (A. Owen, "The pigeonhole bootstrap", Annals of Applied Statistics 1, 2007),
-over the mean of w_v, since there are as many negatives as ever. To first order that is w_u + w_v - mean w_v: so
-each unit's sum takes in the rows of the user, and how the negatives drawn from it differ from the mean one.
+over the mean of w_v, since there are as many negatives as ever. To first order that is w_u + w_v - mean w_v:
+so each unit's sum takes in the rows of the user, and how the negatives drawn from it differ from the mean.
 """
 
 from __future__ import annotations

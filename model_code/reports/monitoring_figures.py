@@ -76,7 +76,7 @@ def history(records: Sequence[WindowRecord], thresholds: ThresholdSettings) -> D
         "All windows so far",
         svg(figure, "history", "Drift and AUC by window"),
         "Above, each drift over its limit for a warning; noise may pass the dotted line. Below, the AUC with"
-        " its 95% interval; the dotted line is the reference's. A triangle is a warning, a cross a retraining.",
+        " its 95% interval; the dotted line is the reference's. A triangle warns, a cross says to retrain.",
         wide=True,
     )
 
