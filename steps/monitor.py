@@ -91,5 +91,5 @@ def monitor(
         published = {file.stem: publish(file).relative_to(ROOT).as_posix() for file in files}
         published["history"] = history
         logger.info("\n%s\n", terminal_verdict(report, published))
-        notes.update(verdict=comparison.verdict.status, reasons=comparison.verdict.reasons, **published)
+        notes.update(verdict=comparison.verdict.status, reasons=comparison.verdict.reasons, reports=published)
     return folder

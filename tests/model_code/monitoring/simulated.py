@@ -31,10 +31,11 @@ from model_code.sequences.logged_ids import LoggedIds
 from model_code.sequences.settings import SequenceSettings
 from model_code.sequences.vocabulary import Vocabulary
 
-USERS = 600  # of a window
+USERS = 500  # of a window without drift
 WINDOWS = 20
+SEVERAL = 6  # such windows' users together, where drift is planted
 START, END = "2024-03-15T00:00:00+00:00", 1_710_720_000_000  # 15 March, 18 March
-SIMULATION = replace(DEMO, users=(WINDOWS + 2) * USERS, clicks=(WINDOWS + 2) * USERS * 16)
+SIMULATION = replace(DEMO, users=(WINDOWS + 1) * USERS, clicks=(WINDOWS + 1) * USERS * 16)
 KEPT = ("pv",)
 SOURCE = SourceSettings(
     path="-",
@@ -61,9 +62,10 @@ class Prepared(NamedTuple):
     behaviors: Behaviors | None
 
 
-def rows_of(rows: pa.Table, number: int) -> pa.Table:
-    """The clicks of one window's users: independent of all others, and of the same law."""
-    return rows.filter(pc.equal(pc.divide(pc.subtract(rows["user_id"], 1), USERS), number))
+def rows_of(rows: pa.Table, first: int, count: int) -> pa.Table:
+    """The clicks of some windows' users: independent of all others, and of the same law."""
+    number = pc.divide(pc.subtract(rows["user_id"], 1), USERS)
+    return rows.filter(pc.and_(pc.greater_equal(number, first), pc.less(number, first + count)))
 
 
 def prepare(rows: pa.Table, folder: Path) -> Prepared:
@@ -90,7 +92,9 @@ class World:
         self.everyone = self.observe(everyone.sequences)
         logged = LoggedIds.load(everyone.sequences).users.to_numpy()
         self.number = (logged[self.everyone.column("user")] - 1) // USERS
-        self.reference = Reference(self.window(0).observations, self.planted(None, number=0).behaviors)
+        self.reference = Reference(self.window(0), None)
+        before = self.planted(None, first=0)
+        self.large_reference = Reference(before.observations, before.behaviors)
 
     def observe(self, sequences: SequenceFolder) -> Observations:
         data, logged = sequences.load(), LoggedIds.load(sequences)
@@ -98,16 +102,16 @@ class World:
         scores = sigmoid(predict(self.model, data, seen, "test"))
         return describe(data, logged, self.vocabulary, seen, scores, END)
 
-    def window(self, number: int) -> Window:
+    def window(self, number: int) -> Observations:
         """Users without drift, in the same period as the reference's."""
-        return Window(self.everyone.select(self.number == number), None)
+        return self.everyone.select(self.number == number)
 
-    def planted(self, kind: str | None, strength: float = 0.0, number: int = WINDOWS + 1) -> Window:
+    def planted(self, kind: str | None, strength: float = 0.0, first: int = SEVERAL) -> Window:
         """Users with drift, prepared as a log of their own."""
-        rows = rows_of(self.rows, number)
+        rows = rows_of(self.rows, first, SEVERAL)
         if kind is not None:
             rows = plant_drift(rows, DriftSettings(kind=kind, strength=strength, start=START))
-        prepared = prepare(rows, self.folder / f"{kind}-{strength}-{number}")
+        prepared = prepare(rows, self.folder / f"{kind}-{strength}-{first}")
         return Window(self.observe(prepared.sequences), prepared.behaviors)
 
 
