@@ -67,7 +67,8 @@ def history(records: Sequence[WindowRecord], thresholds: ThresholdSettings) -> D
     above.axhline(1, color=MUTED, linewidth=1, linestyle=(0, (2, 3)))
     above.set_ylabel("drift / limit for a warning")
     above.set_ylim(bottom=0)
-    above.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
+    if names:
+        above.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
     _aucs(below, times, records)
     locator = AutoDateLocator(maxticks=8)
     below.xaxis.set_major_locator(locator)

@@ -178,5 +178,5 @@ def test_extended_bundle_holds_the_new_files_under_checksum(vocabulary, tmp_path
     (extended.path / "MODEL_CARD.md").write_text("# Card\n")
     extended.verify()
     (extended.path / "reference" / "rows.bin").write_bytes(b"rose")
-    with pytest.raises(BundleError, match="reference/rows.bin: differs"):
+    with pytest.raises(BundleError, match=r"reference/rows.bin: differs"):
         extended.verify()
