@@ -52,5 +52,6 @@ def fresh_bundle(name: str, folder: Path) -> Bundle:
 
 def with_onnx(bundle: Bundle, folder: Path) -> Bundle:
     """Write into a folder a bundle with its model as ONNX, as a registered one has it."""
-    export_onnx(bundle.load_model(), bundle.manifest["max_length"], folder / ONNX)
-    return extend_bundle(bundle, folder / "bundle", {ONNX: folder / ONNX}, {})
+    length = bundle.manifest["max_length"]
+    write = {ONNX: lambda path: export_onnx(bundle.load_model(), length, path)}
+    return extend_bundle(bundle, folder / "bundle", write, {})

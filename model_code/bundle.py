@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -79,14 +79,17 @@ def write_bundle(
 
 
 def extend_bundle(
-    source: Bundle, path: Path, files: Mapping[str, str | Path], details: Mapping[str, Any]
+    source: Bundle,
+    path: Path,
+    files: Mapping[str, str | Callable[[Path], None]],
+    details: Mapping[str, Any],
 ) -> Bundle:
     """Copy a bundle, and add files to it and details to its manifest.
 
     Args:
         source: the bundle; it is verified first, so that no damaged file gets a new checksum.
         path: the folder to make.
-        files: by name, a file's text, or the path of a file or folder to copy.
+        files: by name, a file's text (metrics, card), or what writes a file or folder at a path.
         details: what else the manifest should say, as JSON.
 
     Raises:
@@ -98,10 +101,8 @@ def extend_bundle(
         for name, content in files.items():
             if isinstance(content, str):
                 (folder / name).write_text(content, encoding="utf-8")
-            elif content.is_dir():
-                shutil.copytree(content, folder / name)
             else:
-                shutil.copyfile(content, folder / name)
+                content(folder / name)
         _seal(folder, {**source.manifest, **details})
     return Bundle(path)
 

@@ -75,6 +75,7 @@ class LogConfig:
 class Prepared(NamedTuple):
     """Artifacts of the shared steps, and the version of the raw files that they were made of."""
 
+    clicks: Any  # ClickLog
     data: Any  # SequenceFolder
     validation: Any  # ValidationFolder
     split_log: Any  # SplitLog
@@ -102,14 +103,20 @@ def read_log_config(path: str | None) -> LogConfig:
     return config
 
 
-def prepare(log: LogConfig) -> Prepared:
-    """Ingest, validate, split, build sequences: the same steps, and so the same cache, in every pipeline."""
+def prepare(log: LogConfig, gate: bool = True) -> Prepared:
+    """Ingest, validate, split, build sequences: the same steps, and so the same cache, in every pipeline.
+
+    Args:
+        log: the log.
+        gate: stop where validation fails; without it that is for a later step to act on.
+    """
     require((ROOT / log.suite).is_file(), "suite", log.suite, "a YAML file in the project")
     version = raw_version(log.source)
     clicks = ingest(log.source, log.engine, version)
     suite_version = files_version([ROOT / log.suite])
     validation = validate(clicks, log.name, log.suite, suite_version, log.limits, log.engine)
-    require_valid(validation)
-    split_log = split(clicks, log.split, log.engine, after="require_valid")
+    if gate:
+        require_valid(validation)
+    split_log = split(clicks, log.split, log.engine, after="require_valid" if gate else None)
     data = build_sequences(split_log, log.sequences, log.engine)
-    return Prepared(data, validation, split_log, version)
+    return Prepared(clicks, data, validation, split_log, version)

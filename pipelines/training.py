@@ -139,6 +139,7 @@ def training_pipeline(
         comparison,
         prepared.validation,
         verdict,
+        prepared.clicks,
         prepared.split_log,
         prepared.data,
         resolved,

@@ -32,27 +32,71 @@ class Champion(NamedTuple):
     checksum: str | None  # of the bundle, as registered; versions from before it was kept have none
 
 
+class NoModelError(Exception):
+    """There is no such model version; the message says how to get one."""
+
+
 def find_champion(model: str) -> Champion | None:
     """The version of ``model`` in the registry, else in ZenML's production, else in its staging, else none.
 
     The registry is a file in git: a CI runner, whose ZenML database is empty, knows it too.
     """
+    if found := _registered(model):
+        return found
+    for stage in (ModelStages.PRODUCTION, ModelStages.STAGING):
+        if found := _find(model, stage):
+            return found
+    return None
+
+
+def require_version(model: str, version: str | None) -> Champion:
+    """A version of ``model`` by its name, or the promoted one where ``version`` is ``None``; checked.
+
+    Raises:
+        NoModelError: when there is none.
+        BundleError: when its bundle is not what was registered.
+    """
+    found = find_champion(model) if version is None else _named(model, version)
+    if found is None and version is None:
+        raise NoModelError(
+            f"no version of {model} is promoted: train it until its gates hold, or promote one by hand with "
+            f"`zenml model version update {model} VERSION --stage staging`; or name one in `version`"
+        )
+    if found is None:
+        raise NoModelError(
+            f"{model} has no version {version!r} with a bundle; `zenml model version list` has all"
+        )
+    if not found.bundle.path.is_dir():
+        raise NoModelError(f"{found.bundle.path}: the champion's bundle is not there; run `dvc pull`")
+    found.bundle.verify(found.checksum)
+    return found
+
+
+def _named(model: str, version: str) -> Champion | None:
+    registered = _registered(model)
+    return registered if registered and registered.version == version else _find(model, version)
+
+
+def _registered(model: str) -> Champion | None:
     registry = Registry(ROOT)
     record = registry.champion
-    if record is not None and record.model == model:
-        return Champion(f"champion-{record.version}", "registry", registry.bundle, record.bundle_checksum)
-    client = Client()
-    for stage in (ModelStages.PRODUCTION, ModelStages.STAGING):
-        try:
-            version = client.get_model_version(model, stage)
-        except KeyError:
-            continue
-        artifact = version.get_artifact(BUNDLE)
-        if artifact is not None:
-            checksum = version.run_metadata.get(CHECKSUM)
-            known = None if checksum is None else str(checksum)
-            return Champion(str(version.name), str(stage), artifact.load(), known)
-    return None
+    if record is None or record.model != model:
+        return None
+    return Champion(f"champion-{record.version}", "registry", registry.bundle, record.bundle_checksum)
+
+
+def _find(model: str, version: str | ModelStages) -> Champion | None:
+    try:
+        found = Client().get_model_version(model, version)
+    except KeyError:
+        return None
+    artifact = found.get_artifact(BUNDLE)
+    if artifact is None:
+        return None
+    checksum = found.run_metadata.get(CHECKSUM)
+    return Champion(
+        str(found.name), str(found.stage), artifact.load(), None if checksum is None else str(checksum)
+    )
 
 
 def against(

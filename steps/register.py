@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 from zenml import ArtifactConfig, get_step_context, log_metadata, step
@@ -15,9 +15,11 @@ from zenml.logger import get_logger
 from model_code.bundle import ONNX, Bundle, extend_bundle
 from model_code.evaluation.comparison import ComparisonFolder
 from model_code.evaluation.evaluate import EvaluationFolder
+from model_code.events.click_log import ClickLog
 from model_code.events.split import SplitLog
 from model_code.events.validation import ValidationFolder
 from model_code.export import export_onnx
+from model_code.monitoring.reference import REFERENCE, reference_of
 from model_code.reports.summary import RunFacts, model_card, terminal_summary
 from model_code.sequences.data import SequenceFolder
 from steps.artifacts import FolderMaterializer, output_folder
@@ -38,12 +40,13 @@ def register(
     comparison: ComparisonFolder,
     validation: ValidationFolder,
     verdict: VerdictFolder,
+    clicks: ClickLog,
     split_log: SplitLog,
     sequences: SequenceFolder,
     settings: dict[str, Any],
     lineage: dict[str, str],
 ) -> Annotated[Bundle, ArtifactConfig(name=BUNDLE, artifact_type=ArtifactType.MODEL)]:
-    """Pack the main model with its metrics and card, log its lineage, set its stage, sum up the run.
+    """Pack the main model with metrics, card and reference, log its lineage, set its stage, sum up the run.
 
     Never cached: it acts.
     """
@@ -60,20 +63,21 @@ def register(
             lineage={**lineage, "run": get_step_context().pipeline_run.name},
             reports=_publish(validation, verdict),
         )
+        length = bundle.manifest["max_length"]
+        reference = reference_of(bundle, sequences, evaluations[0].scores, clicks)
+        files: dict[str, str | Callable[[Path], None]] = {
+            REFERENCE: reference.write,
+            ONNX: lambda folder: export_onnx(bundle.load_model(), length, folder),
+            "MODEL_CARD.md": model_card(facts, settings),
+            "metrics.json": json.dumps(_metrics(facts), indent=2),
+        }
         details = {
             "registered": {"model": facts.name, "version": facts.version, "run": facts.lineage["run"]},
             "verdict": asdict(facts.verdict),
             "lineage": facts.lineage,
             "pipeline_settings": settings,
         }
-        with TemporaryDirectory() as folder:
-            files: dict[str, str | Path] = {
-                "MODEL_CARD.md": model_card(facts, settings),
-                "metrics.json": json.dumps(_metrics(facts), indent=2),
-                ONNX: Path(folder) / ONNX,
-            }
-            export_onnx(bundle.load_model(), bundle.manifest["max_length"], Path(folder) / ONNX)
-            registered = extend_bundle(bundle, output_folder(), files, details)
+        registered = extend_bundle(bundle, output_folder(), files, details)
         metadata: dict[str, Any] = {
             CHECKSUM: registered.checksum,
             "lineage": dict(facts.lineage),

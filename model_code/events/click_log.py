@@ -8,6 +8,8 @@ from typing import Any
 
 from model_code.files import Folder, read_json
 
+USER_GROUPS = 64  # by hash: independent of each other, so that resampling them tells how sure a share is
+
 
 @dataclass(frozen=True)
 class Balance:
@@ -65,6 +67,8 @@ class ClickLog(EventFolder):
     (VARCHAR); ordered by user, timestamp, item, behavior.
     ``quarantine.parquet``: ``file``, ``line`` (1-based; the row where the format has no lines), ``reason``
     and ``record`` (the raw text); ordered by file and line.
+    ``behaviors.parquet``, if the log has behaviors: ``hour`` (ms, its start), ``user_group`` (0 to
+    `USER_GROUPS` - 1), ``behavior`` and ``events``, counted before unwanted behaviors leave; ordered by all.
     ``manifest.json``: counts by bucket and by reason, id types, first and last timestamp.
     """
 
@@ -72,3 +76,8 @@ class ClickLog(EventFolder):
     def quarantine(self) -> Path:
         """The records set aside."""
         return self.path / "quarantine.parquet"
+
+    @property
+    def behaviors(self) -> Path:
+        """Events by hour, group of users and behavior."""
+        return self.path / "behaviors.parquet"

@@ -13,6 +13,7 @@ import duckdb
 import ibis
 from ibis.backends.duckdb import Backend
 
+from model_code.events.behavior_counts import count_behaviors
 from model_code.events.categories import Categories, read_categories
 from model_code.events.checks import IDS, check
 from model_code.events.click_log import Balance, ClickLog
@@ -64,6 +65,8 @@ def ingest(source: SourceSettings, engine: EngineSettings, out: Path) -> ClickLo
         id_types = _id_types(found, source, categories)
         write_parquet(connection, quarantine(staged, scan.rejects(), raw), log.quarantine)
         write_parquet(connection, _events(staged, source, id_types, categories), log.events)
+        if "behavior" in staged.columns:
+            write_parquet(connection, count_behaviors(staged), log.behaviors)
         balance = _balance(staged, source, found, log, raw)
         balance.check()
         facts = _facts(connection, log)

@@ -13,7 +13,8 @@ import pyarrow as pa
 
 from model_code.events.simulation.bad_rows import plant_bad_rows
 from model_code.events.simulation.catalogue import make_catalogue
-from model_code.events.simulation.clicks import simulate_chunk
+from model_code.events.simulation.clicks import SCHEMA, simulate_chunk
+from model_code.events.simulation.drift import KINDS, DriftSettings, plant_drift
 from model_code.events.simulation.settings import SimulationSettings
 from model_code.events.simulation.writers import write_daily_csv, write_taobao_csv
 from model_code.files import replacing
@@ -52,8 +53,15 @@ def simulate(simulation: SimulationSettings) -> Iterator[pa.RecordBatch]:
         yield simulate_chunk(simulation, catalogue, chunk, CHUNK_USERS)
 
 
-def write_demo_log(simulation: SimulationSettings, folder: Path) -> dict[str, int]:
+def write_demo_log(
+    simulation: SimulationSettings, folder: Path, drift: DriftSettings | None = None
+) -> dict[str, int]:
     """Write a log as daily files with some bad rows among the good.
+
+    Args:
+        simulation: of the log.
+        folder: where to.
+        drift: what changes in it, and when; ``None`` is nothing.
 
     Returns:
         how many bad rows of each fault there are.
@@ -67,7 +75,9 @@ def write_demo_log(simulation: SimulationSettings, folder: Path) -> dict[str, in
     if folder.exists() and any(folder.iterdir()):
         raise FileExistsError(f"{folder}: has files; remove them, or name another folder")
     with replacing(folder) as temporary:
-        return plant_bad_rows(write_daily_csv(simulate(simulation), temporary))
+        rows = pa.Table.from_batches(simulate(simulation), SCHEMA)
+        rows = rows if drift is None else plant_drift(rows, drift)
+        return plant_bad_rows(write_daily_csv(rows.to_batches(), temporary))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -77,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = {name: getattr(options, name) for name in OVERRIDES if getattr(options, name) is not None}
     try:
         if options.format == "demo":
-            planted = write_demo_log(replace(DEMO, **given), options.to)
+            planted = write_demo_log(replace(DEMO, **given), options.to, _drift(options))
             faults = ", ".join(f"{count} {name}" for name, count in planted.items())
             logger.info("%s: daily files, with bad rows: %s", options.to, faults)
         else:
@@ -100,7 +110,17 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         command.add_argument("to", type=Path, help=what)
         for setting in OVERRIDES:
             command.add_argument(f"--{setting}", type=int, help=f"default {getattr(defaults, setting):,}")
+    demo = formats.choices["demo"]
+    demo.add_argument("--drift", choices=KINDS, help="what changes in the log's last days; default nothing")
+    demo.add_argument("--drift-strength", type=float, default=0.3, help="share that changes, default 0.3")
+    demo.add_argument("--drift-from", help="ISO 8601 with an offset; needed for --drift")
     return parser.parse_args(arguments)
+
+
+def _drift(options: argparse.Namespace) -> DriftSettings | None:
+    if options.drift is None:
+        return None
+    return DriftSettings(kind=options.drift, strength=options.drift_strength, start=options.drift_from)
 
 
 if __name__ == "__main__":

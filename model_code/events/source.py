@@ -18,7 +18,8 @@ def to_milliseconds(moment: datetime) -> int:
     return (moment - EPOCH) // timedelta(milliseconds=1)
 
 
-def _milliseconds(name: str, text: str | None) -> int | None:
+def read_moment(name: str, text: str | None) -> int | None:
+    """The moment that the setting ``name`` gives, in ms since 1970 UTC; it should have an offset."""
     if text is None:
         return None
     try:
@@ -90,7 +91,7 @@ class WindowSettings:
 
     def milliseconds(self) -> tuple[int | None, int | None]:
         """Start and end in milliseconds since 1970 UTC."""
-        return _milliseconds("source.window.start", self.start), _milliseconds("source.window.end", self.end)
+        return read_moment("source.window.start", self.start), read_moment("source.window.end", self.end)
 
 
 @settings

@@ -12,6 +12,7 @@ from model_code.events.click_log import ClickLog, EventFolder
 from model_code.events.engine import EngineSettings, connect
 from model_code.events.errors import IngestError
 from model_code.events.parquet_files import count_rows, read_parquet, write_parquet
+from model_code.events.source import read_moment
 from model_code.files import replacing, write_json
 from model_code.settings import require, settings
 
@@ -30,17 +31,21 @@ class SplitSettings:
         min_interactions: users with fewer events are removed, in one pass.
         test_fraction: share of the events, the latest ones, that is the test period.
         validation_fraction: share of the train period, its latest events, that is kept for validation.
+        test_from: where the test period starts, ISO 8601 with an offset, in place of what ``test_fraction``
+            gives; how a window of time is cut out.
     """
 
     min_interactions: int = 5
     test_fraction: float = 0.2
     validation_fraction: float = 0.1
+    test_from: str | None = None
 
     def __post_init__(self) -> None:
         require(self.min_interactions >= 1, "split.min_interactions", self.min_interactions, "at least 1")
         for name in ("test_fraction", "validation_fraction"):
             value = getattr(self, name)
             require(0 < value < 1, f"split.{name}", value, "a number in (0, 1)")
+        read_moment("split.test_from", self.test_from)
 
 
 class SplitLog(EventFolder):
@@ -57,7 +62,8 @@ def split(log: ClickLog, settings: SplitSettings, engine: EngineSettings, out: P
     """Remove users with few events and cut the rest in time.
 
     The earliest n (1 - test fraction) timestamps, rounded up, end at t*; events before t* are the train
-    period, t* itself and later the test period. The train period is cut in the same way.
+    period, t* itself and later the test period; ``test_from`` sets t* itself. The train period is cut in the
+    same way.
 
     Args:
         log: the canonical events.
@@ -114,7 +120,16 @@ def _cuts(connection: Backend, events: ibis.Table, settings: SplitSettings, log:
             f"{log.path}: no user has {settings.min_interactions} events; "
             "lower split.min_interactions or take a longer log"
         )
-    test_time, train = _cut(moments, total, settings.test_fraction)
+    test_from = read_moment("split.test_from", settings.test_from)
+    if test_from is None:
+        test_time, train = _cut(moments, total, settings.test_fraction)
+    else:
+        test_time, train = test_from, _before(moments, test_from)
+        if not 0 < train < total:
+            raise IngestError(
+                f"{log.path}: {train:,} of {total:,} events lie before split.test_from ="
+                f" {settings.test_from!r}; both sides need some"
+            )
     if train == 0:
         raise IngestError(f"{log.path}: no event lies before the test period; {_too_coarse(test_time)}")
     earlier = moments.filter(moments.timestamp < test_time)
@@ -131,8 +146,13 @@ def _cut(moments: ibis.Table, count: int, later_fraction: float) -> tuple[int, i
     upto = moments.select("timestamp", upto=moments.events.cumsum(order_by="timestamp"))
     reached = upto.filter(upto.upto > cut_index(count, later_fraction))
     cut = reached.timestamp.min().to_pyarrow().as_py()
-    before = moments.filter(moments.timestamp < cut).events.sum().to_pyarrow().as_py() or 0
-    return cut, before
+    return cut, _before(moments, cut)
+
+
+def _before(moments: ibis.Table, cut: int) -> int:
+    """How many events lie before a moment."""
+    events: int = moments.filter(moments.timestamp < cut).events.sum().to_pyarrow().as_py() or 0
+    return events
 
 
 def _too_coarse(moment: int) -> str:

@@ -13,6 +13,8 @@ TITLES = {
     "comparison": "the models",
     "benchmark": "the benchmark",
     "tuning": "the search",
+    "monitoring": "the window",
+    "evidently": "Evidently's view",
 }
 
 

@@ -179,13 +179,25 @@ def test_folder_that_is_no_bundle_is_refused(vocabulary, tmp_path):
 
 
 def test_extended_bundle_holds_the_new_files_under_checksum(vocabulary, tmp_path):
+    def write_reference(path):
+        path.mkdir()
+        (path / "rows.bin").write_bytes(b"rows")
+
     _, bundle = make("popularity", vocabulary, tmp_path / "bundle")
     extended = extend_bundle(
-        bundle, tmp_path / "extended", {"MODEL_CARD.md": "# Card\n"}, {"metrics": {"auc": 0.7}}
+        bundle,
+        tmp_path / "extended",
+        {"MODEL_CARD.md": "# Card\n", "reference": write_reference},
+        {"metrics": {"auc": 0.7}},
     )
     shutil.rmtree(bundle.path)
     extended.load_model()
     assert extended.manifest["metrics"] == {"auc": 0.7}
     (extended.path / "MODEL_CARD.md").write_text("# Forged\n")
     with pytest.raises(BundleError, match="MODEL_CARD"):
+        extended.verify()
+    (extended.path / "MODEL_CARD.md").write_text("# Card\n")
+    extended.verify()
+    (extended.path / "reference" / "rows.bin").write_bytes(b"rose")
+    with pytest.raises(BundleError, match=r"reference/rows.bin: differs"):
         extended.verify()

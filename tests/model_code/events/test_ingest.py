@@ -1,4 +1,5 @@
 import random
+from dataclasses import replace
 
 import duckdb
 import pandas as pd
@@ -7,7 +8,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as budget
 from hypothesis import strategies as st
 
-from model_code.events.click_log import Balance
+from model_code.events.click_log import USER_GROUPS, Balance
 from model_code.events.engine import EngineSettings
 from model_code.events.errors import IngestError
 from model_code.events.ingest import ingest
@@ -25,6 +26,23 @@ def test_duplicates_are_removed_before_unwanted_behaviors(tmp_path):
     assert [event["category_id"] for event in events(log)] == [
         2
     ]  # the smallest known one, whatever the order
+
+
+def test_behaviors_are_counted_by_hour_and_group_before_unwanted_ones_leave(tmp_path):
+    hour = 3_600
+    rows = [f"{user},5,2,{b},{T0 + k * hour}" for user in range(40) for k in range(2) for b in ("pv", "buy")]
+    write(tmp_path / "log.csv", "u,i,c,b,t", *rows, f"1,5,2,,{T0}", f"1,5,2,pv,{T0}")
+    log = run(tmp_path / "log.csv", tmp_path / "out", ALL, behaviors_kept=("pv",))
+    counted = pd.read_parquet(log.behaviors)
+    assert counted.groupby("behavior").events.sum().to_dict() == {"pv": 81, "buy": 80}
+    assert counted.groupby("hour").events.sum().tolist() == [81, 80]
+    assert (counted.hour % (hour * 1000) == 0).all()
+    assert counted.user_group.between(0, USER_GROUPS - 1).all()
+    assert counted.user_group.nunique() > 20
+    of_user = counted[counted.behavior == "buy"].groupby("user_group").events.sum()
+    assert (of_user % 2 == 0).all(), "a user's events are in one group"
+    without = run(tmp_path / "log.csv", tmp_path / "none", replace(ALL, behavior=None))
+    assert not without.behaviors.exists()
 
 
 def test_taobao_preset_reads_the_headerless_file_with_its_cut_last_row(tmp_path):

@@ -141,3 +141,25 @@ def test_a_log_that_cannot_be_cut_says_what_to_do(tmp_path, rows, message):
 def test_wrong_settings_are_named(values):
     with pytest.raises(SettingsError, match=f"split.{next(iter(values))}"):
         SplitSettings(**values)
+
+
+def test_a_moment_can_be_where_the_test_period_starts(tmp_path):
+    rows = [(user, item, None, 1000 * item) for user in (1, 2) for item in range(20)]
+    log = make_log(tmp_path / "log", rows)
+    settings = SplitSettings(test_from="1970-01-01T01:00:15+01:00", test_fraction=0.9)
+    found = split(log, settings, EngineSettings(threads=1), tmp_path / "split")
+    assert found.manifest["split_timestamp"] == 15_000
+    assert found.manifest["parts"]["test"] == {"events": 10, "users": 2, "first": 15_000, "last": 19_000}
+    assert found.manifest["validation_timestamp"] == 13_000
+
+
+@pytest.mark.parametrize("moment", ["1970-01-01T00:00:00+00:00", "1971-01-01T00:00:00+00:00"])
+def test_a_moment_without_events_on_both_sides_is_an_error(tmp_path, moment):
+    log = make_log(tmp_path / "log", [(1, item, None, 1000 * item) for item in range(20)])
+    with pytest.raises(IngestError, match=r"of 20 events lie before split.test_from.*both sides need some"):
+        split(log, SplitSettings(test_from=moment), EngineSettings(threads=1), tmp_path / "split")
+
+
+def test_a_moment_without_an_offset_is_an_error():
+    with pytest.raises(SettingsError, match=r"split.test_from = '2024-01-01': should be ISO 8601"):
+        SplitSettings(test_from="2024-01-01")
