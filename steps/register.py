@@ -62,7 +62,7 @@ def register(
         )
         details = {"lineage": facts.lineage, "pipeline_settings": settings}
         with TemporaryDirectory() as folder:
-            files = {
+            files: dict[str, str | Path] = {
                 "MODEL_CARD.md": model_card(facts, settings),
                 "metrics.json": json.dumps(_metrics(facts), indent=2),
                 ONNX: Path(folder) / ONNX,

@@ -18,7 +18,8 @@ def to_milliseconds(moment: datetime) -> int:
     return (moment - EPOCH) // timedelta(milliseconds=1)
 
 
-def _milliseconds(name: str, text: str | None) -> int | None:
+def milliseconds(name: str, text: str | None) -> int | None:
+    """A setting's moment in milliseconds since 1970 UTC; ``name`` is the setting's, for the error."""
     if text is None:
         return None
     try:
@@ -90,7 +91,7 @@ class WindowSettings:
 
     def milliseconds(self) -> tuple[int | None, int | None]:
         """Start and end in milliseconds since 1970 UTC."""
-        return _milliseconds("source.window.start", self.start), _milliseconds("source.window.end", self.end)
+        return milliseconds("source.window.start", self.start), milliseconds("source.window.end", self.end)
 
 
 @settings
