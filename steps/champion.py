@@ -21,6 +21,10 @@ BUNDLE = "registered_bundle"  # name of the artifact that registration leaves wi
 CHECKSUM = "bundle_checksum"  # metadata of a version: that of its bundle
 
 
+class NoChampionError(Exception):
+    """A model without a promoted version; the message names it."""
+
+
 class Champion(NamedTuple):
     """A promoted model version."""
 
@@ -44,6 +48,21 @@ def find_champion(model: str) -> Champion | None:
             known = None if checksum is None else str(checksum)
             return Champion(str(version.name), str(stage), artifact.load(), known)
     return None
+
+
+def promoted(model: str) -> Champion:
+    """What `find_champion` finds.
+
+    Raises:
+        NoChampionError: when it finds none.
+    """
+    champion = find_champion(model)
+    if champion is None:
+        raise NoChampionError(
+            f"model {model!r}: none of its versions is in production or in staging. Train one that passes its"
+            f" gates, or promote one by hand: zenml model version update {model} VERSION --stage staging"
+        )
+    return champion
 
 
 def against(
