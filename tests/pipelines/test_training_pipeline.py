@@ -103,9 +103,9 @@ def test_scoring_pipeline_scores_with_the_promoted_version(project, first):
     assert "deminet-demo version 1 (staging): " in run.output
     folders = project.ask(
         'version = client.get_model_version("deminet-demo", "staging")\n'
-        'artifacts = [client.get_artifact_version("batch_scores"), version.get_artifact("registered_bundle"),\n'
-        '    version.get_artifact("click_log")]\n'
-        "print(json.dumps([artifact.uri for artifact in artifacts]))"
+        'found = [client.get_artifact_version("batch_scores")]\n'
+        'found += [version.get_artifact(name) for name in ("registered_bundle", "click_log")]\n'
+        "print(json.dumps([artifact.uri for artifact in found]))"
     )
     scores, bundle, log = (Path(uri) / "content" for uri in folders)
     found = pq.read_table(scores / "scores.parquet").to_pandas()
