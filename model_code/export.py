@@ -27,8 +27,9 @@ def export_onnx(model: nn.Module, max_length: int, folder: Path) -> None:
     """Write a model as ONNX, a folder with ``model.onnx``.
 
     The inputs are the fields of `Group` by name, int64, of any batch size, any number of candidates, and
-    histories of 1 to ``max_length`` slots; the output is ``logits`` (B, C). Weights beyond ONNX's limit of
-    2 GB lie in a second file beside it.
+    histories of 1 to ``max_length`` slots; the output is ``logits`` (B, C). Longer histories are not refused,
+    but lose their last events: cut them before. Weights beyond ONNX's limit of 2 GB lie in a second file
+    beside the model.
 
     The model is traced on the meta device: layers do there what they do on all devices but the CPU, plain
     operations of shapes that do not hang on values. No weight is copied or changed.

@@ -1,6 +1,8 @@
 """Bundles: what is written comes back, and what was changed is refused."""
 
+import hashlib
 import json
+import pickle
 import re
 import shutil
 import subprocess
@@ -168,6 +170,74 @@ def test_changed_truncated_or_missing_file_is_refused_by_name(file, vocabulary, 
         bundle.load_model()
 
 
+def test_file_that_is_not_listed_is_refused(vocabulary, tmp_path):
+    _, bundle = make("popularity", vocabulary, tmp_path / "bundle")
+    for name in ("model.pt", "vocabulary/more.parquet", "onnx/bundle.json"):
+        extra = bundle.path / name
+        extra.parent.mkdir(exist_ok=True)
+        extra.write_bytes(b"more")
+        with pytest.raises(BundleError, match=f"{extra}: is no part of the bundle"):
+            bundle.load_model()
+        extra.unlink()
+    bundle.load_model()
+
+
+def test_manifest_changed_by_hand_is_refused_by_the_checksum_kept_elsewhere(vocabulary, tmp_path):
+    _, bundle = make("popularity", vocabulary, tmp_path / "bundle")
+    checksum, manifest = bundle.checksum, json.loads((bundle.path / "bundle.json").read_text())
+    bundle.verify(checksum)
+    (bundle.path / "bundle.json").write_text(json.dumps(manifest | {"data": "forged"}))
+    with pytest.raises(BundleError, match=r"bundle.json: is not the one that was registered"):
+        bundle.verify(checksum)
+
+
+@pytest.mark.parametrize("listed", [{}, {"history.json": "0" * 64}])
+def test_manifest_that_lists_no_weights_is_refused(listed, vocabulary, tmp_path):
+    _, bundle = make("popularity", vocabulary, tmp_path / "bundle")
+    manifest = json.loads((bundle.path / "bundle.json").read_text())
+    (bundle.path / "bundle.json").write_text(json.dumps(manifest | {"checksums": listed}))
+    with pytest.raises(BundleError, match=r"model.safetensors: differs from its checksum"):
+        bundle.load_model()
+
+
+class Bomb:
+    """What a pickle can do."""
+
+    def __reduce__(self):
+        return Path.write_text, (Path("exploded"), "")
+
+
+@pytest.mark.parametrize("write", [lambda path: path.write_bytes(pickle.dumps(Bomb())),
+                                   lambda path: torch.save(Bomb(), path)])  # fmt: skip
+@pytest.mark.parametrize("listed", [False, True], ids=["with the old checksum", "with its own"])
+def test_pickle_in_place_of_the_weights_is_refused_unread(write, listed, vocabulary, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    _, bundle = make("popularity", vocabulary, tmp_path / "bundle")
+    write(bundle.path / "model.safetensors")
+    if listed:
+        manifest = json.loads((bundle.path / "bundle.json").read_text())
+        content = (bundle.path / "model.safetensors").read_bytes()
+        manifest["checksums"]["model.safetensors"] = hashlib.sha256(content).hexdigest()
+        (bundle.path / "bundle.json").write_text(json.dumps(manifest))
+    with pytest.raises(BundleError, match=r"model.safetensors: (differs|no weights of 'popularity')"):
+        bundle.load_model()
+    assert not (tmp_path / "exploded").exists()
+
+
+def test_weights_of_another_model_and_a_broken_vocabulary_are_refused(vocabulary, tmp_path):
+    _, bundle = make("popularity", vocabulary, tmp_path / "bundle")
+    _, other = make("din", vocabulary, tmp_path / "other")
+    weights = (other.path / "model.safetensors").read_bytes()
+    for name, content in (("model.safetensors", weights), ("vocabulary/items.parquet", b"PAR1")):
+        (bundle.path / name).write_bytes(content)
+        manifest = json.loads((bundle.path / "bundle.json").read_text())
+        manifest["checksums"][name] = hashlib.sha256(content).hexdigest()
+        (bundle.path / "bundle.json").write_text(json.dumps(manifest))
+        with pytest.raises(BundleError, match=r"no weights of 'popularity'|no vocabulary"):
+            bundle.ranker()
+        make("popularity", vocabulary, bundle.path)
+
+
 def test_folder_that_is_no_bundle_is_refused(vocabulary, tmp_path):
     with pytest.raises(BundleError, match="no bundle"):
         Bundle(tmp_path / "nothing").load_model()
@@ -201,3 +271,11 @@ def test_extended_bundle_holds_the_new_files_under_checksum(vocabulary, tmp_path
     (extended.path / "reference" / "rows.bin").write_bytes(b"rose")
     with pytest.raises(BundleError, match=r"reference/rows.bin: differs"):
         extended.verify()
+
+
+def test_damaged_bundle_is_not_extended(vocabulary, tmp_path):
+    _, bundle = make("popularity", vocabulary, tmp_path / "bundle")
+    (bundle.path / "history.json").write_text("[]")
+    with pytest.raises(BundleError, match=r"history.json: differs"):
+        extend_bundle(bundle, tmp_path / "extended", {}, {})
+    assert not (tmp_path / "extended").exists()

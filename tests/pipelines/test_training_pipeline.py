@@ -5,12 +5,14 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from project import ROOT, Project
+from project import ROOT, SMALL, Project
 
 from model_code.bundle import Bundle
+from model_code.onnx_ranker import OnnxRanker
 from model_code.scoring import predict
 from model_code.sequences.batches import ResidentLog
 from model_code.sequences.data import SequenceData
@@ -21,6 +23,7 @@ ACTS = {"require_valid", "judge", "register"}  # these look at the world outside
 TRAINS = {f"train_{model}" for model in MODELS}
 EVALUATES = {f"evaluate_{model}" for model in MODELS}
 PREPARES = {"ingest", "validate", "split", "build_sequences"}
+SCORING = "pipelines.scoring.scoring_pipeline"
 GROUP = 1 + SequenceSettings().negatives_per_positive
 ALL = ACTS | TRAINS | EVALUATES | PREPARES | {"compare"}
 
@@ -83,8 +86,41 @@ def test_registered_bundle_holds_lineage_and_scores_without_the_orchestrator(pro
     assert "# deminet-demo, version 1" in (bundle.path / "MODEL_CARD.md").read_text()
     auc = json.loads((bundle.path / "metrics.json").read_text())["deminet"]["metrics"]["auc"]
     assert auc == metadata["metrics"]["deminet"]["metrics"]["auc"]
+    assert metadata["bundle_checksum"] == bundle.checksum
     items = bundle.ranker().vocabulary.items["item_id"].to_pylist()
-    assert len(bundle.ranker().rank(items[:5], items[5:9])) == 4
+    scores = bundle.ranker().rank(items[:5], items[5:9])
+    assert len(scores) == 4
+    np.testing.assert_allclose(OnnxRanker(bundle).rank(items[:5], items[5:9]), scores, atol=1e-5)
+
+
+def test_scoring_pipeline_scores_with_the_promoted_version(project, first):
+    pq.write_table(pa.table({"user_id": [1, 2, 10**9]}), project.folder / "users.parquet")
+    (project.folder / "log.yaml").write_text(yaml.safe_dump({"parameters": SMALL}))
+    scoring = {"users": "users.parquet", "top_n": 5, "scores_per_batch": 1000}
+    run = project.run_pipeline(SCORING, {"log": "log.yaml", "scoring": scoring})
+    assert run.code == 0, run.output
+    assert (run.cached, run.executed) == ({"ingest"}, {"score"})
+    assert "deminet-demo version 1 (staging): " in run.output
+    folders = project.ask(
+        'version = client.get_model_version("deminet-demo", "staging")\n'
+        'found = [client.get_artifact_version("batch_scores")]\n'
+        'found += [version.get_artifact(name) for name in ("registered_bundle", "click_log")]\n'
+        "print(json.dumps([artifact.uri for artifact in found]))"
+    )
+    scores, bundle, log = (Path(uri) / "content" for uri in folders)
+    found = pq.read_table(scores / "scores.parquet").to_pandas()
+    assert found.groupby("user_id")["rank"].apply(list).to_dict() == {1: [1, 2, 3, 4, 5], 2: [1, 2, 3, 4, 5]}
+    assert pq.read_table(scores / "unscored.parquet")["user_id"].to_pylist() == [10**9]
+    history = pq.read_table(log / "events.parquet", filters=[("user_id", "=", 2)])["item_id"].to_pylist()
+    best = found[found.user_id == 2]
+    expected = Bundle(bundle).ranker().rank(history, best["item_id"].tolist(), user=2)
+    np.testing.assert_allclose(best["score"], expected, atol=1e-6)
+
+
+def test_scoring_without_a_promoted_version_says_what_to_do(project, first):
+    run = project.run_pipeline(SCORING, {"log": "log.yaml", "model": "nobody"})
+    assert run.code != 0
+    assert "model 'nobody': none of its versions is in production or in staging" in run.output
 
 
 def test_registered_bundle_gives_the_scores_that_were_evaluated(project, first):

@@ -1,0 +1,1 @@
+"""Scores of many users and candidates, streamed from a log to Parquet."""

@@ -1,0 +1,198 @@
+import itertools
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from model_code.batch_scoring.inputs import BatchScoringError
+from model_code.batch_scoring.run import ALL_SEEN
+from model_code.batch_scoring.settings import BatchScoringSettings
+from model_code.bundle import BundleError
+from model_code.settings import SettingsError
+
+PAIRS = [(user, item) for user in range(0, 28, 3) for item in range(user % 7, 50, 1 + user % 4)]
+ITEMS = [3, 12, 20, 7, 33, 44, 21]
+
+
+def read(scores):
+    table = pq.read_table(scores.scores)
+    assert table.column_names == ["user_id", "item_id", "score", "rank"]
+    return list(zip(*table.to_pydict().values(), strict=True))
+
+
+def assert_same(found, expected):
+    """Ranks may differ where scores do by rounding alone."""
+    assert len(found) == len(expected)
+    assert [row[0] for row in found] == [row[0] for row in expected]
+    assert [row[3] for row in found] == [row[3] for row in expected]
+    np.testing.assert_allclose([row[2] for row in found], [row[2] for row in expected], atol=1e-6)
+    by_pair = {row[:2]: row[2] for row in expected}
+    assert {row[:2] for row in found} == by_pair.keys()
+    np.testing.assert_allclose([row[2] for row in found], [by_pair[row[:2]] for row in found], atol=1e-6)
+
+
+def pairs_file(world, pairs=PAIRS):
+    shuffled = sorted(pairs, key=lambda pair: (pair[0] * 31 + pair[1] * 17) % 97)
+    user, item = zip(*shuffled, strict=True)
+    return world.file("pairs.parquet", other=["x"] * len(pairs), item_id=item, user_id=user)
+
+
+@pytest.mark.parametrize("size", [1, 7, 64, 1 << 16])
+@pytest.mark.parametrize("exclude_seen", [False, True])
+def test_pairs_score_as_the_ranker_scores_them(world, size, exclude_seen):
+    found = world.score(
+        pairs=pairs_file(world, PAIRS + PAIRS[:9]), scores_per_batch=size, exclude_seen=exclude_seen
+    )
+    assert_same(read(found), world.literal(PAIRS, exclude_seen=exclude_seen))
+    assert found.manifest["pairs"] == len(PAIRS)
+    assert found.manifest["rows"] == found.manifest["scores"] == len(read(found))
+
+
+@pytest.mark.parametrize("size", [1, 3, 10, 50, 1 << 16])
+def test_best_items_of_every_user_are_those_of_the_ranker(world, size):
+    path = world.file("items.parquet", item_id=ITEMS + ITEMS[:2])
+    found = world.score(items=path, top_n=3, scores_per_batch=size)
+    expected = world.literal(list(itertools.product(range(25), ITEMS)), top_n=3)
+    assert_same(read(found), expected)
+    assert found.manifest["scores"] == 25 * len(ITEMS)
+    assert found.manifest["items"] == len(ITEMS)
+    assert found.manifest["unknown_items"] == 3
+
+
+def test_ids_may_be_texts(world_of_texts):
+    world, items = world_of_texts, [f"n{item:03}" for item in ITEMS]
+    expected = world.literal([(f"n{user:03}", item) for user in range(25) for item in items])
+    assert_same(read(world.score(items=world.file("items.parquet", item_id=items))), expected)
+
+
+def test_without_a_file_all_items_that_the_model_knows_are_candidates(world):
+    users = world.file("users.parquet", user_id=[4, 2, 4])
+    expected = world.literal(list(itertools.product([2, 4], range(10, 40))))
+    assert_same(read(world.score(users=users)), expected)
+
+
+def test_only_events_before_the_moment_are_history(world):
+    path, moment = world.file("items.parquet", item_id=ITEMS), "1970-01-01T00:00:04+00:00"
+    found = world.score(items=path, as_of=moment, exclude_seen=True)
+    pairs = list(itertools.product(range(25), ITEMS))
+    assert_same(read(found), world.literal(pairs, as_of=4000, exclude_seen=True))
+    assert found.manifest["as_of"] == 4000
+    assert found.manifest["users"] == sum(bool(world.events(user, 4000)) for user in range(25)) < 25
+
+
+def test_seen_items_are_left_out_however_long_ago_they_were(world):
+    user = next(user for user in range(25) if len(set(world.events(user))) > 6)
+    seen = sorted(set(world.events(user)))
+    users, items = world.file("users.parquet", user_id=[user]), [*seen, 3]
+    found = world.score(users=users, items=world.file("items.parquet", item_id=items), exclude_seen=True)
+    assert [row[:2] for row in read(found)] == [(user, 3)]
+    assert found.manifest["excluded_as_seen"] == len(seen)
+
+
+@pytest.mark.parametrize("as_pairs", [False, True])
+def test_who_has_no_scores_is_listed_with_the_reason(world, as_pairs):
+    seen = world.events(3)
+    wanted = [3, 4, 900, -1]
+    if as_pairs:
+        path = pairs_file(world, list(itertools.product(wanted, seen)))
+        found = world.score(pairs=path, exclude_seen=True)
+    else:
+        users, items = world.file("users.parquet", user_id=wanted), world.file("i.parquet", item_id=seen)
+        found = world.score(users=users, items=items, exclude_seen=True)
+    unscored = pq.read_table(found.unscored).to_pylist()
+    nothing = "no event before the moment of scoring"
+    assert [(row["user_id"], row["reason"]) for row in unscored] == [
+        (-1, nothing), (900, nothing), (3, ALL_SEEN)
+    ]  # fmt: skip
+    assert {row[0] for row in read(found)} == {4}
+    counts = found.manifest
+    assert counts["users"] == 4 == counts["scored_users"] + 3
+    assert (counts["users_without_history"], counts["users_with_all_seen"]) == (2, 1)
+
+
+def test_equal_scores_are_ranked_by_item(world):
+    unknown = [90, 70, 80, 60]  # all are one item to the model
+    found = world.score(items=world.file("items.parquet", item_id=[*unknown, 12]), top_n=5)
+    for user in range(25):
+        items = [row[1] for row in read(found) if row[0] == user and row[1] != 12]
+        assert items == sorted(unknown)
+
+
+def test_nobody_to_score_gives_empty_files(world):
+    found = world.score(users=world.file("users.parquet", user_id=[900]))
+    assert read(found) == []
+    assert pq.read_table(found.unscored).num_rows == 1
+
+
+def test_progress_is_told_and_an_interruption_leaves_the_old_result(world):
+    from model_code.batch_scoring.run import score_log
+    from model_code.events.engine import EngineSettings
+
+    told, path = [], world.file("items.parquet", item_id=ITEMS)
+    settings = BatchScoringSettings(items=path, scores_per_batch=10 * len(ITEMS))
+    arguments = (world.log, world.bundle, settings, EngineSettings(threads=1), world.folder / "interrupted")
+    score_log(*arguments, report=lambda done, users: told.append((done, users)))
+    assert told == [(10, 25), (20, 25), (25, 25)]
+    before, files = read(world.score("interrupted")), sorted(world.folder.iterdir())
+
+    def interrupt(done, users):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        score_log(*arguments, report=interrupt)
+    assert read(type(world.score("other"))(world.folder / "interrupted")) == before
+    assert sorted(world.folder.iterdir()) == sorted([*files, world.folder / "other"])
+
+
+BAD = {
+    "missing column": ({"user": [1]}, "has the columns user; should have one user_id"),
+    "wrong type": ({"user_id": ["a"]}, "user_id is of type string; in the log it is BIGINT"),
+    "fractions": ({"user_id": [1.5]}, "user_id is of type double"),
+    "too large": ({"user_id": pa.array([1], pa.uint64())}, "user_id is of type uint64"),
+    "null": ({"user_id": [1, None]}, "row 1: user_id is null"),
+    "empty": ({"user_id": pa.array([], pa.int64())}, "has no row"),
+}
+
+
+@pytest.mark.parametrize(("columns", "message"), BAD.values(), ids=BAD)
+def test_bad_file_is_refused_by_name(world, columns, message):
+    path = world.file("bad.parquet", **columns)
+    with pytest.raises(BatchScoringError, match=rf"bad.parquet.*{message}"):
+        world.score("refused", users=path)
+    assert not (world.folder / "refused").exists()
+
+
+def test_file_that_is_none_is_refused(world):
+    with pytest.raises(BatchScoringError, match=r"gone.parquet: does not exist"):
+        world.score(items=str(world.folder / "gone.parquet"))
+    (world.folder / "text.parquet").write_text("item_id\n1\n")
+    with pytest.raises(BatchScoringError, match=r"text.parquet: is no Parquet file"):
+        world.score(items=str(world.folder / "text.parquet"))
+
+
+def test_model_of_a_log_with_other_ids_is_refused(world, world_of_texts):
+    from model_code.batch_scoring.run import score_log
+    from model_code.events.engine import EngineSettings
+
+    with pytest.raises(BatchScoringError, match="item_id is VARCHAR in this log, but int64"):
+        score_log(
+            world_of_texts.log, world.bundle, BatchScoringSettings(), EngineSettings(), world.folder / "other"
+        )
+
+
+def test_damaged_bundle_is_refused(world):
+    extra = world.bundle.path / "extra.txt"
+    extra.write_text("")
+    with pytest.raises(BundleError, match=r"extra.txt"):
+        world.score()
+    extra.unlink()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"as_of": "yesterday"}, {"pairs": "p", "items": "i"}, {"top_n": 0}, {"scores_per_batch": 0}],
+)
+def test_settings_that_make_no_sense_are_refused(settings):
+    with pytest.raises(SettingsError, match=f"scoring.{list(settings)[-1]}"):
+        BatchScoringSettings(**settings)
