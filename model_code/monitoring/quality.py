@@ -99,7 +99,7 @@ def compare_quality(
         (
             _change("auc", "AUC", old, new, noise),
             _change("log_loss", "Log loss", old, new, noise),
-            _change("bias", "Mean prediction over click rate", old, new, noise),
+            _change("bias", "Mean prediction over click rate, less 1", old, new, noise),
             _calibration_change(old, new, noise),
         ),
     )

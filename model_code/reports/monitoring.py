@@ -88,7 +88,11 @@ def terminal_verdict(report: MonitoringReport, published: Mapping[str, str]) -> 
         f"  window     {moment(verdict.window_start)} to {moment(verdict.window_end)}:"
         f" {count(verdict.rows)} rows of {count(verdict.users)} users, {count(verdict.clicks)} clicked",
         f"  reference  {moment(report.reference_start)} to {moment(report.reference_end)}",
-        *(f"  {verdict.status:<9}  {reason}" for reason in verdict.reasons),
+        *(
+            f"  {finding.status:<9}  {finding.title}: {finding.reason}"
+            for finding in verdict.findings
+            if finding.status != "ok"
+        ),
         "",
         *aligned(table),
         "",

@@ -93,6 +93,8 @@ def test_reasons_lead_the_page_of_a_window_that_drifts(tmp_path):
     assert "retrain: the model no longer fits" in summary
     assert "reports/x.html" in summary
     assert summary.count("Items unknown to the model") == 2
+    assert "  retrain    Items unknown to the model: share" in summary
+    assert "  warn       Validation of the log: failed: a & b" in summary
 
 
 def test_names_of_the_log_cannot_break_the_page(tmp_path):
