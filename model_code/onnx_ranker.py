@@ -44,14 +44,13 @@ class OnnxRanker:
         self.max_length: int = bundle.manifest["max_length"]
         self.vocabulary = bundle.vocabulary
         self._encode = Encoder(self.vocabulary, self.max_length)
-        self._inputs = {field.name for field in self.session.get_inputs()}
 
     def rank(
         self, history: Sequence[Any], candidates: Sequence[Any], user: Any = None
     ) -> NDArray[np.float32]:
         """Click probabilities of the candidates, (C,); see `model_code.bundle.Ranker.rank`."""
-        arrays = self._encode(history, candidates, user)._asdict()
-        logits = self.session.run(None, {name: arrays[name] for name in self._inputs})[0]
+        arrays = self._encode(history, candidates, user)
+        logits = self.session.run(None, arrays._asdict())[0]
         return sigmoid(logits[0])
 
     def known(self, items: Sequence[Any]) -> NDArray[np.bool_]:

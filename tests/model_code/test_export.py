@@ -57,8 +57,7 @@ def exported(request, tmp_path_factory):
 
 def run(path, group):
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    inputs = {name: tensor.numpy() for name, tensor in group._asdict().items()}
-    return session.run(None, {field.name: inputs[field.name] for field in session.get_inputs()})[0]
+    return session.run(None, {name: tensor.numpy() for name, tensor in group._asdict().items()})[0]
 
 
 def assert_agrees(model, path, groups):
@@ -95,3 +94,11 @@ def test_the_model_itself_stays_as_it_was(tmp_path):
     assert model.training
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     assert_agrees(model.eval(), tmp_path / "onnx" / ONNX_MODEL, {"one slot": GROUPS["one slot"]})
+
+
+def test_large_weights_lie_beside_the_model(tmp_path, monkeypatch):
+    monkeypatch.setattr("torch.onnx._internal.exporter._onnx_program._LARGE_MODEL_THRESHOLD", 0)
+    model, path = export("popularity", small("popularity"), MAX_LENGTH, tmp_path / "large")
+    assert sorted(file.name for file in path.parent.iterdir()) == [ONNX_MODEL, ONNX_MODEL + ".data"]
+    moved = path.parent.rename(tmp_path / "moved")
+    assert_agrees(model, moved / ONNX_MODEL, GROUPS)
