@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from contextvars import Context
 from dataclasses import replace
+from datetime import timedelta
 from typing import Annotated
 
 from zenml import pipeline
 
-from model_code.events.source import WindowSettings
+from model_code.bundle import Bundle
+from model_code.events.source import EPOCH, WindowSettings
+from model_code.monitoring.reference import REFERENCE, Reference
 from model_code.monitoring.settings import MonitoringSettings
 from model_code.monitoring.sources import PredictionSource
 from model_code.settings import require
@@ -25,7 +28,7 @@ Monitoring = Annotated[MonitoringSettings, from_yaml(MonitoringSettings, "monito
 
 @pipeline
 def monitoring_pipeline(
-    window: Window,
+    window: Window = WindowSettings(),
     model: str = "deminet-demo",
     version: str | None = None,
     log: str | None = None,
@@ -37,7 +40,8 @@ def monitoring_pipeline(
     """Describe the window through the model's eyes, compare it with the reference, judge, report.
 
     Args:
-        window: the time that is looked at, both ends given; events before it are histories.
+        window: the time that is looked at; events before it are histories. Without a start it begins where
+            the version's own log ended, without an end it lasts as long as the log; of predictions give both.
         model: name of the registered model.
         version: of it; ``None`` is the promoted one.
         log: the training pipeline's configuration of the log, relative to the project; ``None`` is the demo
@@ -49,15 +53,17 @@ def monitoring_pipeline(
         history: the file of all windows, relative to the project; ``None`` is
             ``registry/monitoring/<model>.jsonl``.
     """
-    start, end = window.milliseconds()
-    require(start is not None, "window.start", window.start, 'a moment, as "2024-03-17T00:00:00+00:00"')
-    require(end is not None, "window.end", window.end, 'a moment, as "2024-03-18T00:00:00+00:00"')
     # Inside a pipeline function the orchestrator would put off every question until a step runs.
     found = Context().run(require_version, model, version)
     if predictions is not None:
+        for name in ("start", "end"):
+            moment = getattr(window, name)
+            require(moment is not None, f"window.{name}", moment, 'a moment, as "2024-03-17T00:00:00+00:00"')
         observed = observe_predictions(predictions, window, model, found.version)
         name = predictions.path
     else:
+        if window.start is None:
+            window = replace(window, start=_end_of_log(found.bundle))
         config = _of_window(read_log_config(log), window, path)
         prepared = prepare(config, gate=False)
         observed = observe_log(
@@ -71,6 +77,12 @@ def monitoring_pipeline(
         )
         name = config.name
     monitor(observed, name, model, found.version, monitoring, history or f"registry/monitoring/{model}.jsonl")
+
+
+def _end_of_log(bundle: Bundle) -> str:
+    """Where the log ended that a version was trained and tested on, as a setting has it."""
+    end = Reference.read(bundle.path / REFERENCE).observations.end
+    return (EPOCH + timedelta(milliseconds=end)).isoformat()
 
 
 def _of_window(config: LogConfig, window: WindowSettings, path: str | None) -> LogConfig:
