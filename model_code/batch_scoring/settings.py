@@ -30,7 +30,7 @@ class BatchScoringSettings:
     users: str | None = None
     top_n: int | None = None
     exclude_seen: bool = False
-    scores_per_batch: int = 1 << 16
+    scores_per_batch: int = 1 << 14
 
     def __post_init__(self) -> None:
         read_moment("scoring.as_of", self.as_of)
