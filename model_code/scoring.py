@@ -15,7 +15,8 @@ from model_code.evaluation.scores import SCHEMA, write_scores
 from model_code.groups import PADDING, UNKNOWN
 from model_code.sequences.batches import ResidentLog, scoring_batches
 from model_code.sequences.data import SequenceData
-from model_code.sequences.vocabulary import FIRST_ID, Vocabulary
+from model_code.sequences.logged_ids import LoggedIds
+from model_code.sequences.vocabulary import Vocabulary
 
 Values = NDArray[np.float32]  # (groups, C)
 
@@ -123,32 +124,24 @@ def _describe(data: SequenceData, part: str, start: int, score: Values, logit: V
 
 
 def recode(
-    data: SequenceData, own: Vocabulary, other: Vocabulary, max_length: int, device: torch.device
+    data: SequenceData, logged: LoggedIds, other: Vocabulary, max_length: int, device: torch.device
 ) -> ResidentLog:
     """A log with the ids of another vocabulary, for a model that was trained on another log.
 
-    What the fit part of ``data`` does not hold is unknown to the other model too.
+    What that model knows keeps its meaning, whether or not the log's own fit part holds it.
 
     Args:
         data: the log.
-        own: its vocabulary.
-        other: the model's.
+        logged: its ids.
+        other: the model's vocabulary.
         max_length: the model's longest history.
         device: where to put it.
     """
-
-    def table(identities: int, known: NDArray[np.int32]) -> NDArray[np.int32]:
-        codes = np.full(identities, UNKNOWN, dtype=np.int32)
-        codes[FIRST_ID : FIRST_ID + len(known)] = known
-        return codes
-
-    items = table(data.identities, other.encode_items(own.items["item_id"]))
-    categories = table(int(data.category.max()) + 1, other.encode_categories(own.categories["category_id"]))
-    users = table(data.sizes.users, other.encode_users(own.users["user_id"]))
+    items, categories = other.encode_items(logged.items), other.encode_categories(logged.categories)
     return ResidentLog(
         item=torch.from_numpy(items[data.item]).to(device),
         category=torch.from_numpy(categories[data.category]).to(device),
-        user=torch.from_numpy(users[data.user]).to(device),
+        user=torch.from_numpy(other.encode_users(logged.users)).to(device),
         sizes=other.sizes,
         max_length=max_length,
     )

@@ -10,12 +10,12 @@ import torch
 from zenml.client import Client
 from zenml.enums import ModelStages
 
-from model_code.bundle import VOCABULARY, Bundle
+from model_code.bundle import Bundle
 from model_code.evaluation.comparison import Differences, compare
 from model_code.evaluation.evaluate import EvaluationFolder, evaluate
 from model_code.scoring import recode, score_part
 from model_code.sequences.data import SequenceFolder
-from model_code.sequences.vocabulary import Vocabulary
+from model_code.sequences.logged_ids import LoggedIds
 from steps.caching import ROOT
 from steps.registry.registry import Registry
 
@@ -111,8 +111,8 @@ def against(
         device: to score on.
     """
     data, evaluation = sequences.load(), main.evaluation
-    own, theirs = Vocabulary.load(sequences.path), Vocabulary.load(champion.path / VOCABULARY)
-    resident = recode(data, own, theirs, champion.manifest["max_length"], device)
+    vocabulary, length = champion.vocabulary, champion.manifest["max_length"]
+    resident = recode(data, LoggedIds.load(sequences), vocabulary, length, device)
     with TemporaryDirectory() as folder:
         scores = Path(folder) / "champion.parquet"
         score_part(champion.load_model(device), data, resident, "test", scores)

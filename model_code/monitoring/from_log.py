@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from model_code.bundle import VOCABULARY, Bundle
 from model_code.groups import UNKNOWN
 from model_code.monitoring.observations import Observations, observations, popularity_deciles
-from model_code.scoring import labels_like, predict, sigmoid
+from model_code.scoring import labels_like, predict, recode, sigmoid
 from model_code.sequences.batches import ResidentLog
 from model_code.sequences.data import SequenceData, SequenceFolder
 from model_code.sequences.logged_ids import LoggedIds
@@ -35,30 +35,9 @@ def observe_log(
     """
     data, logged = sequences.load(), LoggedIds.load(sequences)
     vocabulary = Vocabulary.load(bundle.path / VOCABULARY)
-    seen = see(data, logged, vocabulary, bundle.manifest["max_length"], device)
+    seen = recode(data, logged, vocabulary, bundle.manifest["max_length"], device)
     scores = sigmoid(predict(bundle.load_model(device), data, seen, "test"))
     return describe(data, logged, vocabulary, seen, scores, end)
-
-
-def see(
-    data: SequenceData, logged: LoggedIds, vocabulary: Vocabulary, max_length: int, device: torch.device
-) -> ResidentLog:
-    """A log in the ids of a model's vocabulary.
-
-    Unlike `model_code.scoring.recode` it also finds what the log's own fit part does not hold: a window's log
-    may know less than the model does.
-    """
-    items, categories = (
-        vocabulary.encode_items(logged.items),
-        vocabulary.encode_categories(logged.categories),
-    )
-    return ResidentLog(
-        item=torch.from_numpy(items[data.item]).to(device),
-        category=torch.from_numpy(categories[data.category]).to(device),
-        user=torch.from_numpy(vocabulary.encode_users(logged.users)).to(device),
-        sizes=vocabulary.sizes,
-        max_length=max_length,
-    )
 
 
 def describe(

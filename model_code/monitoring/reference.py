@@ -12,8 +12,9 @@ from model_code.bundle import VOCABULARY, Bundle
 from model_code.evaluation.scores import read_scores
 from model_code.events.click_log import ClickLog
 from model_code.monitoring.behaviors import Behaviors, count_behaviors
-from model_code.monitoring.from_log import describe, see
+from model_code.monitoring.from_log import describe
 from model_code.monitoring.observations import Observations, sample_users
+from model_code.scoring import recode
 from model_code.sequences.data import SequenceFolder
 from model_code.sequences.logged_ids import LoggedIds
 from model_code.sequences.vocabulary import Vocabulary
@@ -59,7 +60,7 @@ def reference_of(bundle: Bundle, sequences: SequenceFolder, scores: Path, clicks
     """
     data, logged = sequences.load(), LoggedIds.load(sequences)
     vocabulary = Vocabulary.load(bundle.path / VOCABULARY)
-    seen = see(data, logged, vocabulary, bundle.manifest["max_length"], torch.device("cpu"))
+    seen = recode(data, logged, vocabulary, bundle.manifest["max_length"], torch.device("cpu"))
     score = read_scores(scores).score.reshape(len(data.parts["test"]), -1).astype(np.float32)
     end = clicks.manifest["time"]["last"] + 1
     observations = describe(data, logged, vocabulary, seen, score, end)

@@ -4,6 +4,7 @@ import tracemalloc
 from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
@@ -14,7 +15,8 @@ from model_code.models.choice import ModelChoice
 from model_code.models.table import build
 from model_code.scoring import predict, recode, score_part
 from model_code.sequences.batches import ResidentLog, scoring_batches
-from model_code.sequences.data import SequenceData
+from model_code.sequences.data import SequenceData, SequenceFolder
+from model_code.sequences.logged_ids import LoggedIds
 from model_code.sequences.vocabulary import Vocabulary
 from tests.model_code.training import small_log
 
@@ -111,7 +113,8 @@ def test_training_mode_is_restored(data, model):
 
 def test_the_same_vocabulary_recodes_to_the_same_groups(folder, data):
     own = Vocabulary.load(folder)
-    recoded = recode(data, own, own, data.settings.max_length, CPU)
+    logged = LoggedIds.load(SequenceFolder(folder))
+    recoded = recode(data, logged, own, data.settings.max_length, CPU)
     pairs = zip(
         scoring_batches(data, ResidentLog.of(data), "test", 64),
         scoring_batches(data, recoded, "test", 64),
@@ -126,7 +129,8 @@ def test_another_vocabulary_keeps_what_both_know(folder, data):
     own = Vocabulary.load(folder)
     half = own.items.slice(0, own.items.num_rows // 2)
     other = Vocabulary(half, own.categories, own.users)
-    recoded = recode(data, own, other, 3, CPU)
+    logged = LoggedIds.load(SequenceFolder(folder))
+    recoded = recode(data, logged, other, 3, CPU)
     known = data.item < 2 + half.num_rows
     np.testing.assert_array_equal(recoded.item[known], data.item[known])
     assert (recoded.item[~known] == UNKNOWN).all()
@@ -136,3 +140,17 @@ def test_another_vocabulary_keeps_what_both_know(folder, data):
         recent = recoded.item[samples.history_start[row] : samples.history_end[row]][-3:]
         assert group.history_item[row, : len(recent)].tolist() == recent.tolist()
         assert group.length[row] == len(recent)
+
+
+def test_what_only_the_model_knows_keeps_its_meaning(folder, data):
+    own, logged = Vocabulary.load(folder), LoggedIds.load(SequenceFolder(folder))
+    code, id_ = data.sizes.items, 10**6  # of an item that the fit part of the log does not hold
+    item = np.array(data.item)
+    item[5] = code
+    seen = replace(logged, items=pa.concat_arrays([logged.items, pa.array([id_], logged.items.type)]))
+    row = {**own.items.slice(0, 1).to_pylist()[0], "item_id": id_, "id": code}
+    more = pa.concat_tables([own.items, pa.Table.from_pylist([row], schema=own.items.schema)])
+    other = Vocabulary(more, own.categories, own.users)
+    recoded = recode(replace(data, item=item), seen, other, 3, CPU)
+    assert recoded.item[5] == code
+    assert recode(replace(data, item=item), seen, own, 3, CPU).item[5] == UNKNOWN

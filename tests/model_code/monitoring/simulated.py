@@ -21,10 +21,10 @@ from model_code.events.split import SplitSettings, split
 from model_code.models.choice import ModelChoice
 from model_code.models.table import build as build_model
 from model_code.monitoring.behaviors import Behaviors, count_behaviors
-from model_code.monitoring.from_log import describe, see
+from model_code.monitoring.from_log import describe
 from model_code.monitoring.observations import Observations
 from model_code.monitoring.reference import Reference
-from model_code.scoring import predict, sigmoid
+from model_code.scoring import predict, recode, sigmoid
 from model_code.sequences.build import build
 from model_code.sequences.data import SequenceFolder
 from model_code.sequences.logged_ids import LoggedIds
@@ -98,7 +98,7 @@ class World:
 
     def observe(self, sequences: SequenceFolder) -> Observations:
         data, logged = sequences.load(), LoggedIds.load(sequences)
-        seen = see(data, logged, self.vocabulary, 20, torch.device("cpu"))
+        seen = recode(data, logged, self.vocabulary, 20, torch.device("cpu"))
         scores = sigmoid(predict(self.model, data, seen, "test"))
         return describe(data, logged, self.vocabulary, seen, scores, END)
 
