@@ -153,6 +153,11 @@ class Bundle(Folder):
         """Of the manifest, and through the checksums in it, of every file of the bundle."""
         return _checksum(self.path / MANIFEST)
 
+    @property
+    def identity(self) -> str:
+        """A name that no other bundle has: the kind of model and the start of its checksum."""
+        return f"{self.manifest['model']}-{self.checksum[:12]}"
+
     def verify(self, checksum: str | None = None) -> None:
         """Compare every file with its checksum; a file that has none is refused too.
 

@@ -39,10 +39,11 @@ class NoModelError(Exception):
 def find_champion(model: str) -> Champion | None:
     """The version of ``model`` in the registry, else in ZenML's production, else in its staging, else none.
 
-    The registry is a file in git: a CI runner, whose ZenML database is empty, knows it too.
+    The registry is a file in git: a CI runner, whose ZenML database is empty, knows it too. For a model that
+    it keeps it alone decides: what was demoted there does not come back from ZenML.
     """
-    if found := _registered(model):
-        return found
+    if Registry(ROOT).keeps(model):
+        return _registered(model)
     for stage in (ModelStages.PRODUCTION, ModelStages.STAGING):
         if found := _find(model, stage):
             return found

@@ -7,7 +7,6 @@ from typing import Annotated
 
 from zenml import step
 
-from model_code.bundle import VOCABULARY
 from model_code.events.checks import OUTSIDE_WINDOW
 from model_code.events.click_log import ClickLog
 from model_code.events.source import WindowSettings
@@ -19,7 +18,6 @@ from model_code.monitoring.observed import InputFacts, ObservedFolder
 from model_code.monitoring.reference import Reference
 from model_code.monitoring.sources import PredictionSource
 from model_code.sequences.data import SequenceFolder
-from model_code.sequences.vocabulary import Vocabulary
 from model_code.training.device import resolve_device
 from steps.artifacts import FolderMaterializer, output_folder
 from steps.champion import require_version
@@ -62,14 +60,15 @@ def observe_predictions(
     Never cached: the log grows.
     """
     with measured() as notes:
-        vocabulary = Vocabulary.load(require_version(model, version).bundle.path / VOCABULARY)
+        bundle = require_version(model, version).bundle
+        vocabulary, served = bundle.vocabulary, source.model_version or bundle.identity
         labels = None if source.labels is None else Path(source.labels)
 
         def read(time: WindowSettings) -> tuple[Observations, predictions.PredictionCounts]:
             start, end = time.milliseconds()
             assert start is not None
             assert end is not None
-            return predictions.observe_predictions(Path(source.path), labels, vocabulary, version, start, end)
+            return predictions.observe_predictions(Path(source.path), labels, vocabulary, served, start, end)
 
         observations, counts = read(window)
         reference = None if source.reference is None else Reference(read(source.reference)[0], None)

@@ -16,11 +16,14 @@ class PredictionSource:
         reference: an earlier time of the same log to compare with; ``None`` compares with the version's own
             test part. What a service is asked for differs from a test part by design, so an earlier time
             says more as soon as there is one.
+        model_version: what the service calls the model; ``None`` is the bundle's own identity, which a
+            service takes unless it is told another.
     """
 
     path: str
     labels: str | None = None
     reference: WindowSettings | None = None
+    model_version: str | None = None
 
     def __post_init__(self) -> None:
         require(bool(self.path), "predictions.path", self.path, "a folder")

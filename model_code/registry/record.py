@@ -68,6 +68,7 @@ class ChampionRecord:
         """
         if not bundle.path.is_dir():
             raise BundleError(f"{bundle.path}: is not there; run `dvc pull`")
+        bundle.verify()
         if bundle.checksum != self.bundle_checksum:
             raise BundleError(
                 f"{bundle.path}: is not the bundle of version {self.version} in the champion's record;"

@@ -13,7 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pydantic_core import to_json
 
-from model_code.bundle import WEIGHTS, Bundle
+from model_code.bundle import Bundle
 from model_code.serving.backends import open_explainer, open_scorer
 from model_code.serving.histories import Histories, History
 from model_code.serving.metrics import Metrics
@@ -70,8 +70,7 @@ class Service:
             self._histories = Histories.load(path, length, user_type, item_type)
 
         self.model: str = bundle.manifest["model"]
-        checksum = bundle.manifest["checksums"][WEIGHTS]
-        self.version = settings.model_version or f"{self.model}-{checksum[:12]}"
+        self.version = settings.model_version or bundle.identity
         self.metrics = Metrics()
         self.metrics.model.info({"model": self.model, "version": self.version, "backend": settings.backend})
         self._worker = Worker(settings.threads, settings.max_waiting)

@@ -40,8 +40,8 @@ class ServingSettings:
         backend: what computes: "torch", or "onnx" for ONNX Runtime, which needs ``onnx/model.onnx`` there.
         explanations: let requests ask for them. With "onnx" the model is then kept in PyTorch as well, if it
             has interest experts.
-        model_version: what answers, metrics and the prediction log call the model; null takes its name and
-            the start of its weights' checksum.
+        model_version: what answers, metrics and the prediction log call the model; null takes
+            `model_code.bundle.Bundle.identity`, by which monitoring finds its rows.
         histories: Parquet file of the events of known users, ``user_id``, ``item_id`` and ``timestamp``
             (ms); null knows no users, so that every request has to bring its history.
         host: address to listen at; the default is reached from this machine alone.

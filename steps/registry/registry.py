@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -48,15 +50,27 @@ class Registry:
         A commit that reaches the main branch makes it so for all.
 
         Raises:
-            RegistryError: when a gate failed, or git or DVC did.
+            RegistryError: when a gate failed, the registry is another model's, or git or DVC fails; the
+                checkout is then as it was.
         """
         record = promotion(bundle, 1 + self._last_version(), reason)
-        with replacing(self.bundle.path) as temporary:
-            shutil.copytree(bundle.path, temporary)
-        dvc(self.root, "add", "--quiet", f"{FOLDER}/{BUNDLE}")
-        dvc(self.root, "push", "--quiet", f"{FOLDER}/{POINTER}")
-        record.write(self.folder / RECORD)
+        self.require_model(record.model)
+        with self._restored():
+            with replacing(self.bundle.path) as temporary:
+                shutil.copytree(bundle.path, temporary)
+            dvc(self.root, "add", f"{FOLDER}/{BUNDLE}")
+            dvc(self.root, "push", f"{FOLDER}/{POINTER}")
+            record.write(self.folder / RECORD)
         return record
+
+    def require_model(self, model: str) -> None:
+        """Make sure that the registry is free, or this model's; raises `RegistryError`."""
+        record = self.champion
+        if record is not None and record.model != model:
+            raise RegistryError(
+                f"{self.folder / RECORD}: is of model {record.model!r}, not {model!r}; a registry serves one"
+                " model: demote that one, or keep the other in a repository of its own"
+            )
 
     def roll_back(self, version: int | None, reason: str) -> ChampionRecord:
         """Bring an earlier champion back, and commit that.
@@ -66,31 +80,45 @@ class Registry:
             reason: why; it becomes the commit's subject.
 
         Raises:
-            RegistryError: when there is no such version, or git or DVC fails.
+            RegistryError: when there is no such version, or git or DVC fails; the checkout is then as it was.
         """
         change = self._find(version)
         assert change.record is not None
         pointer = git(self.root, "show", f"{change.commit}:{FOLDER}/{POINTER}")
-        (self.folder / POINTER).write_text(pointer, encoding="utf-8")
-        dvc(self.root, "pull", "--quiet", "--force", f"{FOLDER}/{POINTER}")
-        change.record.check(self.bundle)
         record = replace(change.record, action="rollback", reason=reason)
-        record.write(self.folder / RECORD)
-        self._commit(f"Roll back to {record.model} version {record.version}: {reason}")
+        with self._restored():
+            (self.folder / POINTER).write_text(pointer, encoding="utf-8")
+            dvc(self.root, "pull", "--force", f"{FOLDER}/{POINTER}")
+            record.check(self.bundle)
+            record.write(self.folder / RECORD)
+            self._commit(f"Roll back to {record.model} version {record.version}: {reason}")
         return record
 
     def demote(self, reason: str) -> ChampionRecord:
         """Take the champion down without another in its place, and commit that.
 
         Raises:
-            RegistryError: when there is none, or git fails.
+            RegistryError: when there is none, it is not committed, or git fails.
         """
         record = self.champion
         if record is None:
             raise RegistryError(f"{self.folder / RECORD}: there is no champion to demote")
-        (self.folder / RECORD).unlink()
-        self._commit(f"Demote {record.model} version {record.version}: {reason}")
+        if not self.changes()[0].commit:
+            raise RegistryError(f"{self.folder / RECORD}: is not committed; remove what is new in {FOLDER}/")
+        with self._restored():
+            (self.folder / RECORD).unlink()
+            self._commit(f"Demote {record.model} version {record.version}: {reason}")
         return record
+
+    def keeps(self, model: str) -> bool:
+        """Whether a version of ``model`` is, or was the last to be, champion here: no other place counts."""
+        if record := self.champion:
+            return record.model == model
+        try:
+            records = (change.record for change in self.changes())
+            return next((record.model for record in records if record), None) == model
+        except (RegistryError, OSError):  # no repository, or one without a commit
+            return False
 
     def changes(self) -> list[Change]:
         """All changes of the record on this branch, the newest first; one that is not committed included."""
@@ -111,7 +139,8 @@ class Registry:
         return Change(commit, who, when, why, parse(ChampionRecord, values, f"{name} of {commit[:7]}"))
 
     def _find(self, version: int | None) -> Change:
-        present, changes = self.champion, [change for change in self.changes() if change.commit]
+        changes = [change for change in self.changes() if change.commit]
+        present = changes[0].record if changes else None
         for change in changes:
             if change.record is None:
                 continue
@@ -126,6 +155,28 @@ class Registry:
 
     def _last_version(self) -> int:
         return max((change.record.version for change in self.changes() if change.record), default=0)
+
+    @contextmanager
+    def _restored(self) -> Iterator[None]:
+        """Undo what the body did to the checkout if it fails."""
+        files = {path: path.read_bytes() if path.is_file() else None for path in self._files()}
+        try:
+            yield
+        except BaseException:
+            for path, content in files.items():
+                if content is None:
+                    path.unlink(missing_ok=True)
+                else:
+                    path.write_bytes(content)
+            git(self.root, "reset", "--quiet", "--", FOLDER)
+            if files[self.folder / POINTER] is None:
+                shutil.rmtree(self.bundle.path, ignore_errors=True)
+            else:
+                dvc(self.root, "checkout", "--force", f"{FOLDER}/{POINTER}")
+            raise
+
+    def _files(self) -> list[Path]:
+        return [self.folder / name for name in (RECORD, POINTER)]
 
     def _commit(self, message: str) -> None:
         paths = [f"{FOLDER}/{RECORD}", f"{FOLDER}/{POINTER}"]

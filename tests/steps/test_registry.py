@@ -125,3 +125,42 @@ def test_the_page_shows_versions_changes_and_a_pending_promotion(registry, tmp_p
     assert "shop 12" in text
     render_registry([], [], page)
     assert "No champion" in page.read_text()
+
+
+def test_a_failed_push_leaves_everything_as_it_was(registry, tmp_path):
+    config = registry.root / ".dvc" / "config"
+    config.write_text(config.read_text().replace("../../remote", "/dev/null/nowhere"))
+    git(registry.root, "-c", "user.name=Ann", "commit", "--quiet", "-am", "A remote that fails")
+    with pytest.raises(RegistryError, match="push"):
+        registry.promote(registered(tmp_path / "three", 0.73), "new data")
+    assert git(registry.root, "status", "--porcelain") == ""
+    registry.champion.check(registry.bundle)
+
+
+def test_a_failed_commit_leaves_everything_as_it_was(registry):
+    hook = registry.root / ".git" / "hooks" / "pre-commit"
+    hook.write_text("#!/bin/sh\necho not today >&2\nexit 1\n")
+    hook.chmod(0o755)
+    for act in (lambda: registry.roll_back(None, "clicks fell"), lambda: registry.demote("clicks fell")):
+        with pytest.raises(RegistryError, match="not today"):
+            act()
+        assert git(registry.root, "status", "--porcelain") == ""
+        assert registry.champion.version == 2
+        registry.champion.check(registry.bundle)
+
+
+def test_another_model_or_an_uncommitted_promotion_is_refused(registry, tmp_path):
+    with pytest.raises(RegistryError, match="is of model 'shop', not 'news'"):
+        registry.require_model("news")
+    registry.promote(registered(tmp_path / "three", 0.73), "new data")
+    with pytest.raises(RegistryError, match="is not committed"):
+        registry.demote("a mistake")
+    assert registry.champion.version == 3
+
+
+def test_what_was_demoted_is_still_the_registrys_to_say(registry, tmp_path):
+    assert registry.keeps("shop")
+    assert not registry.keeps("news")
+    registry.demote("the data was wrong")
+    assert registry.keeps("shop")
+    assert not Registry(tmp_path).keeps("shop")

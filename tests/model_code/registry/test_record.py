@@ -19,6 +19,10 @@ def test_a_record_comes_back_and_knows_its_bundle(tmp_path):
     read.check(bundle)
     with pytest.raises(BundleError, match="not the bundle of version 3"):
         read.check(registered(tmp_path / "other", 0.72))
+    weights = bundle.path / "model.safetensors"
+    weights.write_bytes(b"another model")
+    with pytest.raises(BundleError, match="differs from its checksum"):
+        read.check(bundle)
     with pytest.raises(BundleError, match="dvc pull"):
         read.check(type(bundle)(tmp_path / "nowhere"))
 
