@@ -15,7 +15,7 @@ class PredictionLogSettings:
 
     Attributes:
         folder: of Parquet files.
-        rows_per_file: a file is written when so many candidates have been answered,
+        rows_per_file: a file is written when so many candidates have been answered, a million at most,
         seconds_per_file: or when so much time has passed.
         rows_in_memory: most rows that wait to be written; further ones are dropped, and counted.
     """
@@ -29,6 +29,10 @@ class PredictionLogSettings:
         for name in ("rows_per_file", "seconds_per_file", "rows_in_memory"):
             value = getattr(self, name)
             require(value > 0, f"prediction_log.{name}", value, "a positive number")
+        most = 1_000_000  # with ids of 256 characters, half of what a column of text holds
+        require(
+            self.rows_per_file <= most, "prediction_log.rows_per_file", self.rows_per_file, f"{most} at most"
+        )
 
 
 @settings
