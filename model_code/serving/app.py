@@ -37,7 +37,7 @@ def create_app(settings: ServingSettings) -> FastAPI:
     """Load a bundle and make its application; it is ready when this returns, and closed after its life.
 
     Raises:
-        BundleError: when the bundle is not whole.
+        BundleError: when the bundle is not whole, or not the one of the settings' checksum.
         HistoriesError: when the histories cannot be used.
     """
     service = Service(settings)

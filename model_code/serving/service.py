@@ -53,11 +53,12 @@ class Service:
         """Load everything, and compute once.
 
         Raises:
-            BundleError: when the bundle is not whole.
+            BundleError: when the bundle is not whole, or not the one of the settings' checksum.
             HistoriesError: when the histories cannot be used.
         """
         self.settings = settings
         bundle = Bundle(Path(settings.bundle))
+        bundle.verify(settings.bundle_checksum)
         self._scorer = open_scorer(bundle, settings.backend, settings.threads)
         self._explainer = open_explainer(bundle, self._scorer) if settings.explanations else None
         vocabulary = self._scorer.vocabulary
