@@ -45,7 +45,7 @@ class Histories:
             item_type: likewise.
 
         Raises:
-            HistoriesError: when a column is missing, has nulls or is of another type.
+            HistoriesError: when a column is missing, has nulls, or is not of the type in the model's log.
         """
         table = _read(path, {"user_id": user_type, "item_id": item_type, "timestamp": pa.int64()})
         table = table.sort_by([(name, "ascending") for name in ("user_id", "timestamp", "item_id")])
@@ -92,5 +92,10 @@ def _read(path: Path, types: dict[str, pa.DataType]) -> pa.Table:
             row = pc.index(pc.is_null(found), value=True).as_py()
             raise HistoriesError(f"{path}: row {row} has no {name}; leave such rows out")
         # 32-bit offsets would hold two gigabytes of text.
-        columns[name] = found.cast(pa.large_string() if pa.types.is_string(expected) else expected)
+        try:
+            columns[name] = found.cast(pa.large_string() if pa.types.is_string(expected) else expected)
+        except pa.ArrowException as error:
+            raise HistoriesError(
+                f"{path}: {name} of type {found.type} cannot be read as {expected} ({error}); convert it"
+            ) from None
     return pa.table(columns)
