@@ -126,7 +126,9 @@ def _watch(settings: RetrainSettings, champion: ChampionRecord | None, model: st
         return Watch(None, (f"monitoring failed: {type(error).__name__}: {error}",))
     folder: MonitoringFolder = run.steps["monitor"].outputs["monitoring"][0].load()
     verdict = MonitoringVerdict.read(folder.verdict)
-    return Watch(verdict.status, tuple(verdict.reasons))
+    asks = [item for item in verdict.findings if item.status == "retrain"]
+    words = tuple(f"{item.title} ({item.measure} {item.value:.3f})" for item in asks)
+    return Watch(verdict.status, tuple(verdict.reasons), words)
 
 
 def _run(pipeline: Any, config: str | None, **parameters: Any) -> Any:

@@ -25,15 +25,17 @@ class Watch:
     Attributes:
         verdict: of the window; None when there was nothing to watch.
         reasons: for it, or why there was nothing to watch.
+        asks: the changes that ask for a retraining, each in few words.
     """
 
     verdict: Literal["ok", "warn", "retrain"] | None
     reasons: tuple[str, ...]
+    asks: tuple[str, ...] = ()
 
     @property
     def reasons_to_train(self) -> list[str]:
-        """The reasons, if they ask for a challenger."""
-        return [f"monitoring: {reason}" for reason in self.reasons] if self.verdict == "retrain" else []
+        """A reason to train a challenger, if the verdict asks for one."""
+        return [f"monitoring: {', '.join(self.asks)}"] if self.verdict == "retrain" else []
 
 
 def reasons_to_train(

@@ -7,7 +7,9 @@ from model_code.evaluation.gates import Check
 from model_code.registry.decision import Retraining, Watch, reasons_to_train
 from model_code.registry.record import promotion
 
-DRIFTED = Watch("retrain", ("AUC fell by 0.05", "categories drifted"))
+DRIFTED = Watch(
+    "retrain", ("AUC fell by 0.05", "categories drifted"), ("AUC (change 0.050)", "Category (PSI 0.300)")
+)
 
 
 @pytest.fixture
@@ -31,8 +33,7 @@ def test_reasons(trigger, forced, changed, expected, champion):
 
 
 def test_monitoring_asks_when_its_verdict_is_to_retrain():
-    expected = ["monitoring: AUC fell by 0.05", "monitoring: categories drifted"]
-    assert DRIFTED.reasons_to_train == expected
+    assert DRIFTED.reasons_to_train == ["monitoring: AUC (change 0.050), Category (PSI 0.300)"]
     assert Watch("warn", ("hours drifted",)).reasons_to_train == []
 
 
