@@ -20,6 +20,7 @@ class Batch(NamedTuple):
 
     users: slice  # their numbers
     code: NDArray[np.int32]  # (B, C) the model's item ids
+    category: NDArray[np.int32]  # (B, C) the model's category ids
     wanted: NDArray[np.bool_]  # (B, C), false at padding and at what is left out
     seen: int  # candidates left out since the users have them in the log
     ids: pa.ChunkedArray  # item ids as logged: of every wanted cell in order, or of every column
@@ -41,18 +42,21 @@ def batches(plan: Plan, size: int, *, exclude_seen: bool) -> Iterator[Batch]:
 
 def _of_all(plan: Plan, size: int, exclude_seen: bool) -> Iterator[Batch]:
     assert plan.candidates is not None
-    code, ids = plan.candidates["code"].to_numpy(), plan.candidates["item_id"]
+    code, category = (plan.candidates[name].to_numpy() for name in ("code", "category"))
+    ids = plan.candidates["item_id"]
     step = max(1, size // max(1, len(code)))
     for start in range(0, len(plan.user), step):
         users = slice(start, min(start + step, len(plan.user)))
         wanted = np.ones((users.stop - users.start, len(code)), dtype=bool)
         if exclude_seen:
+            assert plan.candidate is not None
             events = slice(plan.offsets[users.start], plan.offsets[users.stop])
             row = np.repeat(np.arange(len(wanted)), np.diff(plan.offsets[users.start : users.stop + 1]))
             column = np.asarray(plan.candidate[events])
             wanted[row[column >= 0], column[column >= 0]] = False
         seen = wanted.size - int(np.count_nonzero(wanted))
-        yield Batch(users, np.broadcast_to(code, wanted.shape), wanted, seen, ids, by_column=True)
+        codes, categories = (np.broadcast_to(column, wanted.shape) for column in (code, category))
+        yield Batch(users, codes, categories, wanted, seen, ids, by_column=True)
 
 
 def _of_pairs(plan: Plan, size: int, exclude_seen: bool) -> Iterator[Batch]:
@@ -78,14 +82,14 @@ def _end(edges: NDArray[np.int64], begin: int, size: int) -> int:
 def _batch(users: slice, rows: pa.Table, exclude_seen: bool) -> Batch:
     count = np.bincount(rows["u"].to_numpy() - users.start)
     there = np.arange(count.max()) < count[:, None]
-    code = np.full(there.shape, PADDING, dtype=np.int32)
-    code[there] = rows["code"].to_numpy()
+    code, category = np.full((2, *there.shape), PADDING, dtype=np.int32)
+    code[there], category[there] = rows["code"].to_numpy(), rows["category"].to_numpy()
     wanted = there.copy()
     if exclude_seen:
         wanted[there] = ~rows["seen"].to_numpy()
         rows = rows.filter(pc.invert(rows["seen"]))
     seen = int(np.count_nonzero(there) - np.count_nonzero(wanted))
-    return Batch(users, code, wanted, seen, rows["item_id"], by_column=False)
+    return Batch(users, code, category, wanted, seen, rows["item_id"], by_column=False)
 
 
 def _whole_users(plan: Plan, size: int) -> Iterator[pa.Table]:

@@ -65,7 +65,8 @@ def score_log(
     """Score users and candidates by their histories in a log.
 
     What is on the way lies on disk: memory holds a batch, the model and its vocabulary, and the candidates
-    where they are the same for all users. A score is that of `Ranker.rank`.
+    where they are the same for all users. A score is that of `Ranker.rank` for the log's categories: each
+    event's own, and a candidate's as `model_code.batch_scoring.coding.code_candidates` finds it.
 
     Args:
         log: the events.
@@ -91,7 +92,7 @@ def score_log(
         counts = _Counts(plan)
         with _Writer(BatchScores(folder), plan) as writer:
             for batch in batches(plan, settings.scores_per_batch, exclude_seen=settings.exclude_seen):
-                scores = scorer.score(batch.users, batch.code)
+                scores = scorer.score(batch.users, batch.code, batch.category)
                 counts.add(batch, writer.write(batch, scores, settings.top_n))
                 report(batch.users.stop, len(plan.user))
         moment = settings.moment(log.manifest["time"]["last"])

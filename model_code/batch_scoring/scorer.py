@@ -28,10 +28,9 @@ class Scorer:
         self.model, self.device = bundle.load_model(device), device
         self.plan, self.size = plan, size
         self.max_length: int = bundle.manifest["max_length"]
-        self.category = bundle.vocabulary.item_category
 
     @torch.inference_mode()
-    def score(self, users: slice, candidates: Codes) -> NDArray[np.float32]:
+    def score(self, users: slice, candidates: Codes, categories: Codes) -> NDArray[np.float32]:
         """Click probabilities (B, C).
 
         The history of a user is encoded once, unless there are more candidates than `size` allows at once.
@@ -39,22 +38,27 @@ class Scorer:
         Args:
             users: B users by their numbers.
             candidates: (B, C) the model's item ids, padded at will.
+            categories: (B, C) the model's ids of their categories.
         """
-        history, length = self._histories(users)
+        items, own_categories, length = self._histories(users)
         user, width = self.plan.user[users], max(1, self.size // max(1, len(length)))
         scores = np.empty(candidates.shape, dtype=np.float32)
         for start in range(0, candidates.shape[1], width):
-            some = candidates[:, start : start + width]
-            arrays = (history, self.category[history], length, some, self.category[some], user)
+            columns = slice(start, start + width)
+            some = (candidates[:, columns], categories[:, columns])
+            arrays = (items, own_categories, length, *some, user)
             group = Group(*(torch.from_numpy(np.array(a, dtype=np.int64)).to(self.device) for a in arrays))
-            scores[:, start : start + width] = self.model(group).logits.sigmoid().float().cpu().numpy()
+            scores[:, columns] = self.model(group).logits.sigmoid().float().cpu().numpy()
         return scores
 
-    def _histories(self, users: slice) -> tuple[Codes, NDArray[np.int64]]:
-        """The latest events of each user, (B, L) padded, and their numbers (B,)."""
+    def _histories(self, users: slice) -> tuple[Codes, Codes, NDArray[np.int64]]:
+        """Items and categories of each user's latest events, (B, L) padded, and their numbers (B,)."""
         ends = self.plan.offsets[users.start + 1 : users.stop + 1]
         length = np.minimum(ends - self.plan.offsets[users], self.max_length)
         slot = np.arange(length.max())
         event = (ends - length)[:, None] + np.minimum(slot, length[:, None] - 1)
-        history = np.where(slot < length[:, None], self.plan.item[event], np.int32(PADDING))
-        return history, length
+        items, categories = (
+            np.where(slot < length[:, None], codes[event], np.int32(PADDING))
+            for codes in (self.plan.item, self.plan.category)
+        )
+        return items, categories, length

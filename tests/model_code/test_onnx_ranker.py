@@ -46,9 +46,8 @@ def plain(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def shipped(plain, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("shipped")
-    export_onnx(plain.load_model(), LENGTH, folder / ONNX)
-    return extend_bundle(plain, folder / "bundle", {ONNX: folder / ONNX}, {})
+    write = {ONNX: lambda path: export_onnx(plain.load_model(), LENGTH, path)}
+    return extend_bundle(plain, tmp_path_factory.mktemp("shipped") / "bundle", write, {})
 
 
 @pytest.mark.parametrize("user", [None, "u", "v", "never seen"])
