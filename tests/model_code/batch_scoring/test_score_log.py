@@ -1,16 +1,23 @@
 import itertools
 import json
+import re
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import torch
+import yaml
 
+from model_code.batch_scoring import batches
 from model_code.batch_scoring.inputs import BatchScoringError
+from model_code.batch_scoring.plan import make_plan
 from model_code.batch_scoring.run import ALL_SEEN, score_log
+from model_code.batch_scoring.scorer import Scorer
 from model_code.batch_scoring.settings import BatchScoringSettings
-from model_code.bundle import BundleError
+from model_code.bundle import Bundle, BundleError
 from model_code.events.click_log import ClickLog
 from model_code.events.engine import EngineSettings
 from model_code.settings import SettingsError
@@ -228,6 +235,69 @@ def test_model_of_a_log_with_other_ids_is_refused(world, world_of_texts):
         score_log(
             world_of_texts.log, world.bundle, BatchScoringSettings(), EngineSettings(), world.folder / "other"
         )
+
+
+@pytest.mark.parametrize("exclude_seen", [False, True])
+def test_scores_that_are_no_numbers_are_refused(world, exclude_seen, monkeypatch):
+    load = Bundle.load_model
+
+    def broken(bundle, device):
+        model = load(bundle, device)
+        torch.nn.init.constant_(next(reversed(list(model.parameters()))), torch.nan)
+        return model
+
+    monkeypatch.setattr(Bundle, "load_model", broken)
+    with pytest.raises(BatchScoringError, match="scores that are no numbers, first for user 0; score with"):
+        world.score("refused", exclude_seen=exclude_seen)
+    assert not (world.folder / "refused").exists()
+
+
+def test_a_missing_spill_folder_is_named(world, tmp_path):
+    engine = EngineSettings(spill_folder=str(tmp_path / "nowhere"))
+    with pytest.raises(SettingsError, match=r"engine\.spill_folder.*nowhere"):
+        score_log(world.log, world.bundle, BatchScoringSettings(), engine, tmp_path / "scores")
+
+
+def test_the_bundle_is_verified_once(world, monkeypatch):
+    verified, verify = [], Bundle.verify
+    monkeypatch.setattr(Bundle, "verify", lambda bundle: verified.append(verify(bundle)))
+    world.score(users=world.file("users.parquet", user_id=[2]))
+    assert len(verified) == 1
+
+
+@pytest.mark.parametrize("kind", ["pairs", "items"])
+def test_a_batch_has_few_users_however_few_candidates(world, kind, monkeypatch):
+    monkeypatch.setattr(batches, "_USERS", 6)
+    users, score = [], Scorer.score
+
+    def spy(self, plan, batch):
+        users.append(batch.users.stop - batch.users.start)
+        return score(self, plan, batch)
+
+    monkeypatch.setattr(Scorer, "score", spy)
+    columns = {"item_id": [12] * 25} | ({"user_id": range(25)} if kind == "pairs" else {})
+    found = world.score(**{kind: world.file("one.parquet", **columns)})
+    assert users == [6, 6, 6, 6, 1]
+    assert_same(read(found), world.literal([(user, 12) for user in range(25)]))
+
+
+@pytest.mark.parametrize("exclude_seen", [False, True])
+def test_events_are_compared_with_candidates_only_where_seen_ones_are_left_out(world, exclude_seen, tmp_path):
+    for kind, columns in (("pairs", {"user_id": [2], "item_id": [12]}), ("items", {"item_id": [12]})):
+        path = world.file("one.parquet", **columns)
+        settings = BatchScoringSettings(**{kind: path}, exclude_seen=exclude_seen)
+        (tmp_path / kind).mkdir()
+        plan = make_plan(world.log, world.bundle, settings, EngineSettings(threads=1), tmp_path / kind)
+        if kind == "pairs":
+            assert ("seen" in pq.read_schema(plan.pairs).names) == exclude_seen
+        else:
+            assert (plan.candidate is not None) == exclude_seen
+
+
+def test_the_moment_of_the_example_is_one():
+    text = (Path(__file__).resolve().parents[3] / "configs/scoring/demo.yaml").read_text(encoding="utf-8")
+    (moment,) = re.findall(r"or a moment: (.*)", text)
+    assert BatchScoringSettings(as_of=yaml.safe_load(moment)).moment(0) > 0
 
 
 def test_damaged_bundle_is_refused(world):
