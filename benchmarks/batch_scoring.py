@@ -69,13 +69,13 @@ def write_inputs(folder: Path, users: int, *, pairs: bool) -> None:
 
 
 def _stream(path: Path, users: int, each: int, name: str) -> None:
-    """Rows of ``user_id``, ``item_id`` and a running number, ``each`` of every user."""
-    schema = pa.schema([("user_id", pa.int64()), ("item_id", pa.int64()), (name, pa.int64())])
+    """Rows of ``user_id``, ``item_id``, its category and a running number, ``each`` of every user."""
+    schema = pa.schema([(key, pa.int64()) for key in ("user_id", "item_id", "category_id", name)])
     with pq.ParquetWriter(path, schema) as writer:
         for start in range(0, users, _USERS):
             user = np.arange(start, min(start + _USERS, users)).repeat(each)
             item = np.random.default_rng([each, start]).integers(ITEMS, size=len(user))
-            columns = [user, item, np.arange(len(user)) % each]
+            columns = [user, item, item % CATEGORIES, np.arange(len(user)) % each]
             writer.write_table(pa.table(columns, schema=schema))
 
 

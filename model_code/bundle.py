@@ -240,7 +240,12 @@ class Ranker:
 
     @torch.inference_mode()
     def rank(
-        self, history: Sequence[Any], candidates: Sequence[Any], user: Any = None
+        self,
+        history: Sequence[Any],
+        candidates: Sequence[Any],
+        user: Any = None,
+        history_categories: Sequence[Any] | None = None,
+        candidate_categories: Sequence[Any] | None = None,
     ) -> NDArray[np.float32]:
         """Click probabilities of the candidates, (C,).
 
@@ -249,11 +254,18 @@ class Ranker:
                 model was not trained on are taken as unknown.
             candidates: item ids as logged.
             user: user id as logged; only models with a user embedding look at it.
+            history_categories: the events' category ids as logged, one for each item of ``history``. As in
+                training, an event's own category counts, whatever else is known of its item; ``None`` and
+                ids that the model was not trained on are taken as unknown. Left out, items have the category
+                that the vocabulary has for them, which for an unknown item is unknown.
+            candidate_categories: likewise, one for each of ``candidates``.
 
         Raises:
-            ValueError: for an empty history or no candidates.
+            ValueError: for an empty history, no candidates, or not as many categories as items.
+            TypeError: when ids are not of the type of the log's.
         """
-        scores: NDArray[np.float32] = self._probability(self._group(history, candidates, user))
+        group = self._group(history, candidates, user, history_categories, candidate_categories)
+        scores: NDArray[np.float32] = self._probability(group)
         return scores
 
     @property
@@ -262,17 +274,24 @@ class Ranker:
         return _interest_experts(self.model) is not None
 
     @torch.inference_mode()
-    def explain(self, history: Sequence[Any], candidates: Sequence[Any], user: Any = None) -> Explained:
+    def explain(
+        self,
+        history: Sequence[Any],
+        candidates: Sequence[Any],
+        user: Any = None,
+        history_categories: Sequence[Any] | None = None,
+        candidate_categories: Sequence[Any] | None = None,
+    ) -> Explained:
         """Do what `rank` does, and return the confidence in each interest expert with the probabilities.
 
         Raises:
             ValueError: as `rank`.
-            TypeError: when the model has no interest experts.
+            TypeError: as `rank`, or when the model has no interest experts.
         """
         model = _interest_experts(self.model)
         if model is None:
             raise TypeError("the model has no interest experts, whose confidences could be told")
-        group = self._group(history, candidates, user)
+        group = self._group(history, candidates, user, history_categories, candidate_categories)
         return Explained(self._probability(group), model.interests(group).confidence[0].cpu().numpy())
 
     def known(self, items: Sequence[Any]) -> NDArray[np.bool_]:
@@ -284,8 +303,8 @@ class Ranker:
         scores: NDArray[np.float32] = torch.sigmoid(self.model(group).logits[0]).float().cpu().numpy()
         return scores
 
-    def _group(self, history: Sequence[Any], candidates: Sequence[Any], user: Any) -> Group:
-        arrays = self._encode(history, candidates, user)
+    def _group(self, *asked: Any) -> Group:
+        arrays = self._encode(*asked)
         return Group(*(torch.from_numpy(array).to(self.device) for array in arrays))
 
 

@@ -57,23 +57,51 @@ class Encoder:
     def _users(self) -> Lookup:
         return Lookup(self._vocabulary.users["user_id"], self._vocabulary.encode_users)
 
-    def __call__(self, history: Sequence[Any], candidates: Sequence[Any], user: Any = None) -> GroupArrays:
+    @cached_property
+    def _categories(self) -> Lookup:
+        return Lookup(self._vocabulary.categories["category_id"], self._vocabulary.encode_categories)
+
+    def __call__(
+        self,
+        history: Sequence[Any],
+        candidates: Sequence[Any],
+        user: Any = None,
+        history_categories: Sequence[Any] | None = None,
+        candidate_categories: Sequence[Any] | None = None,
+    ) -> GroupArrays:
         """Look up the ids; see `model_code.bundle.Ranker.rank`."""
         if len(history) == 0 or len(candidates) == 0:
             raise ValueError("rank needs at least one event of history and one candidate")
-        events, targets = self._items(history[-self._max_length :]), self._items(candidates)
+        _check_length("history_categories", history_categories, "events of history", history)
+        _check_length("candidate_categories", candidate_categories, "candidates", candidates)
+        if history_categories is not None:
+            history_categories = history_categories[-self._max_length :]
+        events, event_categories = self._coded(history[-self._max_length :], history_categories)
+        targets, target_categories = self._coded(candidates, candidate_categories)
         slots = np.full((2, 1, self._max_length), PADDING, dtype=np.int64)
-        slots[:, 0, : len(events)] = events, self._category[events]
+        slots[:, 0, : len(events)] = events, event_categories
         return GroupArrays(
             history_item=slots[0],
             history_category=slots[1],
             length=np.array([len(events)]),
             candidate_item=targets[None].astype(np.int64),
-            candidate_category=self._category[targets][None].astype(np.int64),
+            candidate_category=target_categories[None].astype(np.int64),
             user=np.array([UNKNOWN if user is None else int(self._users([user])[0])]),
         )
+
+    def _coded(
+        self, items: Sequence[Any], categories: Sequence[Any] | None
+    ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """Items and their categories: those given, as training takes an event's own; else each item's."""
+        codes = self._items(items)
+        return codes, self._category[codes] if categories is None else self._categories(categories)
 
     def known(self, items: Sequence[Any]) -> NDArray[np.bool_]:
         """Tell which items are in the vocabulary, (n,)."""
         known: NDArray[np.bool_] = self._items(items) != UNKNOWN
         return known
+
+
+def _check_length(name: str, categories: Sequence[Any] | None, of: str, items: Sequence[Any]) -> None:
+    if categories is not None and len(categories) != len(items):
+        raise ValueError(f"{name} has {len(categories)} entries for {len(items)} {of}; give one for each")

@@ -49,10 +49,15 @@ class OnnxRanker:
         self._encode = Encoder(self.vocabulary, self.max_length)
 
     def rank(
-        self, history: Sequence[Any], candidates: Sequence[Any], user: Any = None
+        self,
+        history: Sequence[Any],
+        candidates: Sequence[Any],
+        user: Any = None,
+        history_categories: Sequence[Any] | None = None,
+        candidate_categories: Sequence[Any] | None = None,
     ) -> NDArray[np.float32]:
         """Click probabilities of the candidates, (C,); see `model_code.bundle.Ranker.rank`."""
-        arrays = self._encode(history, candidates, user)
+        arrays = self._encode(history, candidates, user, history_categories, candidate_categories)
         logits = self.session.run(None, arrays._asdict())[0]
         return sigmoid(logits[0])
 

@@ -12,14 +12,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from model_code.batch_scoring.inputs import BatchScoringError, read_ids
+from model_code.batch_scoring.coding import Known, code_candidates, code_events, read_known
+from model_code.batch_scoring.inputs import read_ids
 from model_code.batch_scoring.settings import BatchScoringSettings
-from model_code.bundle import VOCABULARY, Bundle
+from model_code.bundle import Bundle
 from model_code.events.click_log import ClickLog
 from model_code.events.engine import EngineSettings, connect
 from model_code.events.parquet_files import read_parquet
 from model_code.groups import UNKNOWN
-from model_code.sequences.vocabulary import ITEMS, USERS
 
 if TYPE_CHECKING:
     import ibis
@@ -39,11 +39,14 @@ class Plan:
     user: NDArray[np.int32]  # (users,) the model's id
     offsets: NDArray[np.int64]  # (users + 1,)
     item: NDArray[np.int32]  # (events,) the model's id
-    candidate: NDArray[np.int32]  # (events,) the item's row of ``candidates``, -1 if it is not there
+    category: NDArray[np.int32]  # (events,) likewise, of the event's own category
+    candidate: NDArray[np.int32] | None  # (events,) the item's row of ``candidates``, -1 if it is not there;
+    # None where it is of no use: seen items are not left out, or pairs are scored
     user_ids: pa.ChunkedArray  # (users,) as logged
     unscored: Path  # Parquet: user_id, reason
-    candidates: pa.Table | None  # item_id, code: by item_id; None where pairs are scored
-    pairs: Path | None  # Parquet: u, user_id, item_id, code, seen: by user_id and item_id
+    candidates: pa.Table | None  # item_id, code, category: by item_id; None where pairs are scored
+    # Parquet: u, user_id, item_id, code, category, and seen where these are left out: by user_id and item_id
+    pairs: Path | None
     counts: dict[str, int]
 
 
@@ -63,14 +66,14 @@ def make_plan(
         BatchScoringError: when a file cannot be used, or the model knows other types of ids than the log.
     """
     with connect(engine) as connection:
-        id_types = log.manifest["id_types"]
-        items, users = (
-            _vocabulary(connection, bundle, log, file, key)
-            for file, key in ((ITEMS, "item_id"), (USERS, "user_id"))
-        )
+        id_types, moment = log.manifest["id_types"], settings.moment(log.manifest["time"]["last"])
         events = read_parquet(connection, log.events)
-        events = events.filter(events.timestamp < settings.moment(log.manifest["time"]["last"]))
-        pairs = None
+        known = read_known(connection, bundle, log, events)
+        category_type = known.categories.category_id.type()
+        events = events.mutate(category_id=events.category_id.cast(category_type))
+        id_types = {**id_types, "category_id": "BIGINT" if category_type.is_integer() else "VARCHAR"}
+        events = events.filter(events.timestamp < moment)
+        pairs = candidates = None
         if settings.pairs is not None:
             given = read_ids(connection, Path(settings.pairs), id_types, "user_id", "item_id")
             pairs = connection.create_table("pairs", given, temp=True)
@@ -79,40 +82,32 @@ def make_plan(
             wanted = read_ids(connection, Path(settings.users), id_types, "user_id")
         else:
             wanted = events.select("user_id").distinct()
-        numbered = _number_users(connection, wanted, events, users)
+        numbered = _number_users(connection, wanted, events, known.users)
         offsets, user = _write_users(numbered, folder)
-        candidates = None
+        before = events if settings.exclude_seen else None
         if pairs is None:
-            candidates = _candidates(connection, settings, items, id_types)
-        ordered = _code_events(events, numbered, items, candidates)
-        item, candidate = _write_events(ordered, int(offsets[-1]), folder)
-        if pairs is not None:
-            _code_pairs(pairs, numbered, items, events).to_parquet(folder / "pairs.parquet")
+            given = known.items.select("item_id")
+            if settings.items is not None:
+                given = read_ids(connection, Path(settings.items), id_types, "item_id")
+            candidates = _candidates(connection, code_candidates(given, known, events, moment))
+        else:
+            coded = code_candidates(pairs, known, events, moment)
+            _order_pairs(coded, numbered, before).to_parquet(folder / "pairs.parquet")
+        ordered = _order_events(events, numbered, known, candidates if settings.exclude_seen else None)
+        arrays = _write_events(ordered, int(offsets[-1]), folder)
         _unscored(numbered).to_parquet(folder / "unscored.parquet")
         return Plan(
             user=user,
             offsets=offsets,
-            item=item,
-            candidate=candidate,
+            item=arrays["item"],
+            category=arrays["category"],
+            candidate=arrays.get("candidate"),
             user_ids=_mapped(folder / "users.arrow"),
             unscored=folder / "unscored.parquet",
             candidates=None if candidates is None else candidates.order_by("row").drop("row").to_pyarrow(),
             pairs=None if pairs is None else folder / "pairs.parquet",
-            counts=_counts(numbered, items, pairs if pairs is not None else candidates),
+            counts=_counts(numbered, known.items, pairs if pairs is not None else candidates),
         )
-
-
-def _vocabulary(connection: Backend, bundle: Bundle, log: ClickLog, file: str, key: str) -> ibis.Table:
-    """``key`` and ``code``, the model's id."""
-    path = bundle.path / VOCABULARY / file
-    wanted, found = log.manifest["id_types"][key], pq.read_schema(path).field(key).type
-    if (wanted == "BIGINT") != pa.types.is_integer(found):
-        raise BatchScoringError(
-            f"{log.path}: {key} is {wanted} in this log, but {found} in the one that {bundle.path} was"
-            " trained on; set source.ids so that both are alike"
-        )
-    known = read_parquet(connection, path)
-    return known.select(key, code=known["id"].cast("int32"))
 
 
 def _number_users(
@@ -151,67 +146,54 @@ def _write_users(numbered: ibis.Table, folder: Path) -> tuple[NDArray[np.int64],
     return offsets, user
 
 
-def _candidates(
-    connection: Backend, settings: BatchScoringSettings, known: ibis.Table, id_types: dict[str, str]
-) -> ibis.Table:
-    """``item_id``, ``code`` and ``row``, in order of ``item_id``."""
+def _candidates(connection: Backend, coded: ibis.Table) -> ibis.Table:
+    """Candidates with their ``row``, in order of ``item_id``."""
     import ibis  # noqa: PLC0415
 
-    given = known.select("item_id")
-    if settings.items is not None:
-        given = read_ids(connection, Path(settings.items), id_types, "item_id")
-    coded = _coded(given, known)
     place = ibis.row_number().over(order_by=coded.item_id)
     return connection.create_table("candidates", coded.mutate(row=place.cast("int32")), temp=True)
 
 
-def _coded(rows: ibis.Table, known: ibis.Table) -> ibis.Table:
-    """Rows with ``item_id``, and the model's id for it as ``code``."""
-    import ibis  # noqa: PLC0415
-
-    joined = rows.left_join(known, "item_id")
-    return joined.select(*rows.columns, code=ibis.coalesce(joined.code, UNKNOWN))
-
-
-def _code_events(
-    events: ibis.Table, numbered: ibis.Table, known: ibis.Table, candidates: ibis.Table | None
+def _order_events(
+    events: ibis.Table, numbered: ibis.Table, known: Known, candidates: ibis.Table | None
 ) -> ibis.Table:
-    """``code`` and ``candidate`` of the events of scored users, in the log's order."""
+    """``item``, ``category`` and, with candidates, ``candidate`` of scored users' events, as in training."""
     import ibis  # noqa: PLC0415
 
-    order = [name for name in ("u", "timestamp", "item_id", "behavior") if name in (*events.columns, "u")]
-    rows = _coded(events.join(numbered.select("user_id", "u"), "user_id").select(*order), known)
-    row = ibis.literal(-1, "int32")
+    columns = ("u", "timestamp", "item_id", "category_id")
+    rows = code_events(events.join(numbered.select("user_id", "u"), "user_id").select(*columns), known)
+    kept = ["item", "category"]
+    rows = rows.rename(item="code")
     if candidates is not None:
-        rows = rows.left_join(candidates.select("item_id", "row"), "item_id").drop("item_id_right")
-        row = ibis.coalesce(rows["row"], row)
-    return rows.mutate(candidate=row).order_by(order).select("code", "candidate")
+        joined = rows.left_join(candidates.select("item_id", "row"), "item_id")
+        rows = joined.select(*rows.columns, candidate=ibis.coalesce(joined["row"], -1).cast("int32"))
+        kept.append("candidate")
+    return rows.order_by("u", "timestamp", "item_id", "place").select(*kept)
 
 
-def _write_events(
-    ordered: ibis.Table, count: int, folder: Path
-) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    item, candidate = (_new(folder / name, np.int32, count) for name in ("item.npy", "candidate.npy"))
+def _write_events(ordered: ibis.Table, count: int, folder: Path) -> dict[str, NDArray[np.int32]]:
+    """Stream the events to an array for each of their columns."""
+    arrays = {name: _new(folder / f"{name}.npy", np.int32, count) for name in ordered.columns}
     start = 0
     path = folder / "events.parquet"
     ordered.to_parquet(path)
     for batch in _batches(path):
         end = start + batch.num_rows
-        item[start:end], candidate[start:end] = batch["code"], batch["candidate"]
+        for name, array in arrays.items():
+            array[start:end] = batch[name]
         start = end
-    return item, candidate
+    return arrays
 
 
-def _code_pairs(pairs: ibis.Table, numbered: ibis.Table, known: ibis.Table, events: ibis.Table) -> ibis.Table:
-    """The pairs of scored users, in order, with whether the user has the item in the log."""
-    rows = _coded(pairs, known)
+def _order_pairs(coded: ibis.Table, numbered: ibis.Table, before: ibis.Table | None) -> ibis.Table:
+    """The pairs of scored users, in order; with events before, whether the user has the item among them."""
     scored = numbered.filter(numbered.u.notnull()).select("user_id", "u")
-    rows = rows.join(scored, "user_id").select("u", "user_id", "item_id", "code")
-    before = events.select("user_id", "item_id").distinct().mutate(seen=True)
-    joined = rows.left_join(before, ["user_id", "item_id"])
-    return joined.select("u", "user_id", "item_id", "code", seen=joined.seen.fill_null(False)).order_by(
-        ["u", "item_id"]
-    )
+    rows = coded.join(scored, "user_id").select("u", "user_id", "item_id", "code", "category")
+    if before is not None:
+        pairs = before.select("user_id", "item_id").distinct().mutate(seen=True)
+        joined = rows.left_join(pairs, ["user_id", "item_id"])
+        rows = joined.select(*rows.columns, seen=joined.seen.fill_null(False))
+    return rows.order_by("u", "item_id")
 
 
 def _unscored(numbered: ibis.Table) -> ibis.Table:

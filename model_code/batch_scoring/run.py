@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from model_code.batch_scoring.scorer import Scorer
 from model_code.batch_scoring.settings import BatchScoringSettings
 from model_code.bundle import Bundle
 from model_code.events.click_log import ClickLog
-from model_code.events.engine import EngineSettings
+from model_code.events.engine import EngineSettings, scratch_folder
 from model_code.events.parquet_files import ROW_GROUP
 from model_code.files import Folder, read_json, replacing, write_json
 
@@ -65,7 +64,8 @@ def score_log(
     """Score users and candidates by their histories in a log.
 
     What is on the way lies on disk: memory holds a batch, the model and its vocabulary, and the candidates
-    where they are the same for all users. A score is that of `Ranker.rank`.
+    where they are the same for all users. A score is that of `Ranker.rank` for the log's categories: each
+    event's own, and a candidate's as `model_code.batch_scoring.coding.code_candidates` finds it.
 
     Args:
         log: the events.
@@ -77,21 +77,20 @@ def score_log(
         report: told of the progress.
 
     Raises:
-        model_code.batch_scoring.inputs.BatchScoringError: when a file cannot be used.
+        model_code.batch_scoring.inputs.BatchScoringError: when a file cannot be used, or the model gives
+            scores that are no numbers.
         model_code.bundle.BundleError: when the bundle is not whole.
+        model_code.settings.SettingsError: when there is no such spill folder.
     """
-    with (
-        tempfile.TemporaryDirectory(prefix="deminet-", dir=engine.spill_folder) as scratch,
-        replacing(out) as folder,
-    ):
+    with scratch_folder(engine) as scratch, replacing(out) as folder:
         folder.mkdir()
-        bundle.verify()
-        plan = make_plan(log, bundle, settings, engine, Path(scratch))
-        scorer = Scorer(bundle, plan, torch.device(device), settings.scores_per_batch)
+        # Before the plan, which reads the bundle as well: this is where it is verified.
+        scorer = Scorer(bundle, torch.device(device), settings.scores_per_batch)
+        plan = make_plan(log, bundle, settings, engine, scratch)
         counts = _Counts(plan)
         with _Writer(BatchScores(folder), plan) as writer:
             for batch in batches(plan, settings.scores_per_batch, exclude_seen=settings.exclude_seen):
-                scores = scorer.score(batch.users, batch.code)
+                scores = scorer.score(plan, batch)
                 counts.add(batch, writer.write(batch, scores, settings.top_n))
                 report(batch.users.stop, len(plan.user))
         moment = settings.moment(log.manifest["time"]["last"])

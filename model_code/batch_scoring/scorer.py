@@ -6,6 +6,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from model_code.batch_scoring.batches import Batch
+from model_code.batch_scoring.inputs import BatchScoringError
 from model_code.batch_scoring.plan import Plan
 from model_code.bundle import Bundle
 from model_code.groups import PADDING, Group
@@ -16,45 +18,63 @@ Codes = NDArray[np.int32]
 class Scorer:
     """Scores candidates of several users at once."""
 
-    def __init__(self, bundle: Bundle, plan: Plan, device: torch.device, size: int) -> None:
+    def __init__(self, bundle: Bundle, device: torch.device, size: int) -> None:
         """Load the model.
 
         Args:
             bundle: the model.
-            plan: whose users are scored.
             device: to score on.
             size: most scores to compute at once.
+
+        Raises:
+            BundleError: when the bundle is not whole.
         """
-        self.model, self.device = bundle.load_model(device), device
-        self.plan, self.size = plan, size
+        self.model, self.device, self.size = bundle.load_model(device), device, size
+        self.path = bundle.path
         self.max_length: int = bundle.manifest["max_length"]
-        self.category = bundle.vocabulary.item_category
 
     @torch.inference_mode()
-    def score(self, users: slice, candidates: Codes) -> NDArray[np.float32]:
+    def score(self, plan: Plan, batch: Batch) -> NDArray[np.float32]:
         """Click probabilities (B, C).
 
         The history of a user is encoded once, unless there are more candidates than `size` allows at once.
 
         Args:
-            users: B users by their numbers.
-            candidates: (B, C) the model's item ids, padded at will.
+            plan: where the histories are.
+            batch: B users, and C candidates of each.
+
+        Raises:
+            BatchScoringError: when a score is no number.
         """
-        history, length = self._histories(users)
-        user, width = self.plan.user[users], max(1, self.size // max(1, len(length)))
-        scores = np.empty(candidates.shape, dtype=np.float32)
-        for start in range(0, candidates.shape[1], width):
-            some = candidates[:, start : start + width]
-            arrays = (history, self.category[history], length, some, self.category[some], user)
+        items, own_categories, length = self._histories(plan, batch.users)
+        user, width = plan.user[batch.users], max(1, self.size // max(1, len(length)))
+        scores = np.empty(batch.code.shape, dtype=np.float32)
+        for start in range(0, batch.code.shape[1], width):
+            columns = slice(start, start + width)
+            some = (batch.code[:, columns], batch.category[:, columns])
+            arrays = (items, own_categories, length, *some, user)
             group = Group(*(torch.from_numpy(np.array(a, dtype=np.int64)).to(self.device) for a in arrays))
-            scores[:, start : start + width] = self.model(group).logits.sigmoid().float().cpu().numpy()
+            scores[:, columns] = self.model(group).logits.sigmoid().float().cpu().numpy()
+        self._refuse_no_numbers(scores, plan, batch.users)
         return scores
 
-    def _histories(self, users: slice) -> tuple[Codes, NDArray[np.int64]]:
-        """The latest events of each user, (B, L) padded, and their numbers (B,)."""
-        ends = self.plan.offsets[users.start + 1 : users.stop + 1]
-        length = np.minimum(ends - self.plan.offsets[users], self.max_length)
+    def _refuse_no_numbers(self, scores: NDArray[np.float32], plan: Plan, users: slice) -> None:
+        wrong = np.flatnonzero(~np.isfinite(scores).all(axis=1))
+        if len(wrong):
+            user = plan.user_ids[users.start + int(wrong[0])].as_py()
+            raise BatchScoringError(
+                f"{self.path}: this model gives scores that are no numbers, first for user {user!r};"
+                " score with another version"
+            )
+
+    def _histories(self, plan: Plan, users: slice) -> tuple[Codes, Codes, NDArray[np.int64]]:
+        """Items and categories of each user's latest events, (B, L) padded, and their numbers (B,)."""
+        ends = plan.offsets[users.start + 1 : users.stop + 1]
+        length = np.minimum(ends - plan.offsets[users], self.max_length)
         slot = np.arange(length.max())
         event = (ends - length)[:, None] + np.minimum(slot, length[:, None] - 1)
-        history = np.where(slot < length[:, None], self.plan.item[event], np.int32(PADDING))
-        return history, length
+        items, categories = (
+            np.where(slot < length[:, None], codes[event], np.int32(PADDING))
+            for codes in (plan.item, plan.category)
+        )
+        return items, categories, length

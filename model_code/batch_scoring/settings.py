@@ -16,12 +16,14 @@ class BatchScoringSettings:
     Attributes:
         as_of: moment, ISO 8601 with an offset: events strictly before it are the histories. ``None`` is the
             end of the log, so that all its events are.
-        pairs: Parquet file of ``user_id`` and ``item_id``; pairs that come twice are scored once.
-        items: Parquet file of ``item_id``.
+        pairs: Parquet file of ``user_id``, ``item_id`` and, if it is there, ``category_id`` of the item;
+            pairs that come twice are scored once.
+        items: Parquet file of ``item_id`` and, if it is there, ``category_id``.
         users: Parquet file of ``user_id``, where not all users of the log are wanted; not with ``pairs``.
         top_n: keep only so many candidates of each user, the best; ``None`` keeps all.
         exclude_seen: leave out items that the user has in the log before ``as_of``.
-        scores_per_batch: users and candidates that are scored at once; it sets the memory that is taken.
+        scores_per_batch: scores that are computed at once, of 256 users at most; it sets the memory that is
+            taken.
     """
 
     as_of: str | None = None

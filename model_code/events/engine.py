@@ -52,6 +52,19 @@ class EngineSettings:
 
 
 @contextmanager
+def scratch_folder(engine: EngineSettings) -> Iterator[Path]:
+    """Make a private temporary folder where the engine may spill, removed on leaving.
+
+    Raises:
+        SettingsError: if there is no such spill folder.
+    """
+    there = engine.spill_folder is None or Path(engine.spill_folder).is_dir()
+    require(there, "engine.spill_folder", engine.spill_folder, "a folder that exists, or null")
+    with tempfile.TemporaryDirectory(prefix="deminet-", dir=engine.spill_folder) as folder:
+        yield Path(folder)
+
+
+@contextmanager
 def connect(engine: EngineSettings) -> Iterator[ibis.backends.duckdb.Backend]:
     """Open an in-memory DuckDB that spills into a private temporary folder, removed on leaving.
 
@@ -60,10 +73,10 @@ def connect(engine: EngineSettings) -> Iterator[ibis.backends.duckdb.Backend]:
     """
     import ibis  # noqa: PLC0415 - slow to import, and not needed by training
 
-    there = engine.spill_folder is None or Path(engine.spill_folder).is_dir()
-    require(there, "engine.spill_folder", engine.spill_folder, "a folder that exists, or null")
-    with tempfile.TemporaryDirectory(prefix="deminet-", dir=engine.spill_folder) as spill:
-        backend = ibis.duckdb.connect(**engine.config(), temp_directory=spill, preserve_insertion_order=True)
+    with scratch_folder(engine) as spill:
+        backend = ibis.duckdb.connect(
+            **engine.config(), temp_directory=str(spill), preserve_insertion_order=True
+        )
         try:
             yield backend
         finally:

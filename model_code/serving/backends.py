@@ -20,7 +20,12 @@ class Scorer(Protocol):
     vocabulary: Vocabulary
 
     def rank(
-        self, history: Sequence[Any], candidates: Sequence[Any], user: Any = None
+        self,
+        history: Sequence[Any],
+        candidates: Sequence[Any],
+        user: Any = None,
+        history_categories: Sequence[Any] | None = None,
+        candidate_categories: Sequence[Any] | None = None,
     ) -> NDArray[np.float32]:
         """Click probabilities of the candidates, (C,)."""
         ...

@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails
 
 Item = TypeVar("Item")  # int or str, as the log that the model was trained on has them
 User = TypeVar("User")
+Category = TypeVar("Category")
 
 SHOWN = 60  # characters of a wrong value, or of a field's name, in a message
 ERRORS_SHOWN = 5  # in a message; a request can have as many as bytes
@@ -20,7 +21,7 @@ LARGEST_NUMBER = 2**64
 LONGEST_TEXT = 256  # characters
 
 
-class RankRequest(BaseModel, Generic[Item, User]):
+class RankRequest(BaseModel, Generic[Item, User, Category]):
     """Candidates to score for a history, given or known."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, title="RankRequest")
@@ -35,6 +36,15 @@ class RankRequest(BaseModel, Generic[Item, User]):
         min_length=1,
         fail_fast=True,
         description="Items that the user clicked, oldest first. Left out, the history of `user_id` is taken.",
+    )
+    candidate_categories: list[Category | None] | None = Field(
+        None,
+        fail_fast=True,
+        description="Category of each candidate, as in the log; null where it has none. Left out, candidates "
+        "have the categories that the model knows for them, unknown items an unknown one.",
+    )
+    history_categories: list[Category | None] | None = Field(
+        None, fail_fast=True, description="Category of each event of `history`, likewise."
     )
     user_id: User | None = Field(
         None,
@@ -52,6 +62,18 @@ class RankRequest(BaseModel, Generic[Item, User]):
             raise ValueError("give a history, or the user_id of a user whose history this server knows")
         if self.history is None and self.last_event_time is not None:
             raise ValueError("last_event_time belongs to a history; leave it out, or give both")
+        if self.history is None and self.history_categories is not None:
+            raise ValueError("history_categories belong to a history; leave them out, or give both")
+        return self
+
+    @model_validator(mode="after")
+    def _has_a_category_for_each(self) -> Self:
+        for name, categories, of, items in (
+            ("candidate_categories", self.candidate_categories, "candidates", self.candidates),
+            ("history_categories", self.history_categories, "events of history", self.history),
+        ):
+            if categories is not None and items is not None and len(categories) != len(items):
+                raise ValueError(f"{name}: {len(categories):,} for {len(items):,} {of}; give one for each")
         return self
 
 

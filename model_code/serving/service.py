@@ -42,6 +42,7 @@ class Question(NamedTuple):
     time: int  # ms since 1970 UTC
     history: History
     candidates: list[Any]
+    candidate_categories: list[Any] | None
     user: int | str | None
     explain: bool
 
@@ -62,13 +63,20 @@ class Service:
         self._scorer = open_scorer(bundle, settings.backend, settings.threads)
         self._explainer = open_explainer(bundle, self._scorer) if settings.explanations else None
         vocabulary = self._scorer.vocabulary
-        item_type, user_type = vocabulary.items["item_id"].type, vocabulary.users["user_id"].type
+        item_type, user_type, category_type = (
+            ids.type
+            for ids in (
+                vocabulary.items["item_id"],
+                vocabulary.users["user_id"],
+                vocabulary.categories["category_id"],
+            )
+        )
         self.item_type = python_type(item_type)
-        self.request_type = RankRequest[id_type(item_type), id_type(user_type)]  # type: ignore[misc]
+        self.request_type = RankRequest[id_type(item_type), id_type(user_type), id_type(category_type)]  # type: ignore[misc]
         self._histories = None
         if settings.histories is not None:
             path, length = Path(settings.histories), self._scorer.max_length
-            self._histories = Histories.load(path, length, user_type, item_type)
+            self._histories = Histories.load(path, length, vocabulary)
 
         self.model: str = bundle.manifest["model"]
         self.version = settings.model_version or bundle.identity
@@ -94,7 +102,7 @@ class Service:
             explains=self._explainer is not None,
         )
 
-    async def answer(self, request: RankRequest[Any, Any], request_id: str) -> bytes:
+    async def answer(self, request: RankRequest[Any, Any, Any], request_id: str) -> bytes:
         """Answer a request: a `RankResponse` as JSON.
 
         Raises:
@@ -113,7 +121,7 @@ class Service:
         if self._log is not None:
             self._log.close()
 
-    def _question(self, request: RankRequest[Any, Any], request_id: str) -> Question:
+    def _question(self, request: RankRequest[Any, Any, Any], request_id: str) -> Question:
         for field, most in (
             ("candidates", self.settings.max_candidates),
             ("history", self.settings.max_history),
@@ -124,11 +132,19 @@ class Service:
         if request.explain and self._explainer is None:
             raise RefusedError(422, f"explain: {self._why_not()}; leave explain out")
         if request.history is not None:
-            history = History(request.history, request.last_event_time)
+            history = History(request.history, request.history_categories, request.last_event_time)
         else:
             history = self._known_history(request.user_id)
         now = time.time_ns() // 1_000_000
-        return Question(request_id, now, history, request.candidates, request.user_id, request.explain)
+        return Question(
+            request_id,
+            now,
+            history,
+            request.candidates,
+            request.candidate_categories,
+            request.user_id,
+            request.explain,
+        )
 
     def _why_not(self) -> str:
         if not self.settings.explanations:
@@ -145,7 +161,7 @@ class Service:
         """Score, count and log; runs in the worker's thread."""
         began = time.perf_counter()
         history, candidates = question.history.items, question.candidates
-        scores, confidence = self._score(history, candidates, question.user, question.explain)
+        scores, confidence = self._score(question)
         known = self._scorer.known(candidates)
         length = min(len(history), self._scorer.max_length)
         seen = self._scorer.known(history[-length:])
@@ -184,14 +200,15 @@ class Service:
             }
         )
 
-    def _score(
-        self, history: list[Any], candidates: list[Any], user: int | str | None, explain: bool
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+    def _score(self, question: Question) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+        history = question.history
+        asked = (history.items, question.candidates, question.user)
+        categories = (history.categories, question.candidate_categories)
         confidence = None
-        if explain and self._explainer is not None:
-            scores, confidence = self._explainer.explain(history, candidates, user)
+        if question.explain and self._explainer is not None:
+            scores, confidence = self._explainer.explain(*asked, *categories)
         else:
-            scores = self._scorer.rank(history, candidates, user)
+            scores = self._scorer.rank(*asked, *categories)
         if not np.isfinite(scores).all():
             raise FloatingPointError(f"model {self.version} gave scores that are no numbers")
         return scores, confidence
@@ -201,8 +218,10 @@ class Service:
         vocabulary = self._scorer.vocabulary
         item, user = vocabulary.items["item_id"][0].as_py(), vocabulary.users["user_id"][0].as_py()
         history, candidates = [item] * self._scorer.max_length, [item] * self.settings.max_candidates
+        categories: list[None] = [None] * len(candidates)  # so that they are hashed as well
         for explain in {False, self._explainer is not None}:
-            self._worker.warm_up(self._score, history, candidates, user, explain)
+            question = Question("", 0, History(history, None, None), candidates, categories, user, explain)
+            self._worker.warm_up(self._score, question)
 
 
 def _answered(question: Question, scores: NDArray[np.float32], length: int) -> Answered:

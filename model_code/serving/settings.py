@@ -49,8 +49,9 @@ class ServingSettings:
             has interest experts.
         model_version: what answers, metrics and the prediction log call the model; null takes
             `model_code.bundle.Bundle.identity`, by which monitoring finds its rows.
-        histories: Parquet file of the events of known users, ``user_id``, ``item_id`` and ``timestamp``
-            (ms); null knows no users, so that every request has to bring its history.
+        histories: Parquet file of the events of known users, ``user_id``, ``item_id``, ``timestamp`` (ms)
+            and, if it is there, ``category_id``; null knows no users, so that every request has to bring its
+            history.
         host: address to listen at; the default is reached from this machine alone.
         port: likewise.
         threads: of a computation. Requests are computed one at a time; run more servers for more cores.

@@ -86,6 +86,29 @@ def test_ranks_logged_ids_as_the_model_ranks_their_codes(vocabulary, tmp_path):
         bundle.ranker().rank([], candidates)
 
 
+@pytest.mark.parametrize("user", [None, "u"])
+def test_categories_that_are_given_count_as_in_training(user, vocabulary, tmp_path):
+    model, bundle = make("din", vocabulary, tmp_path / "bundle")
+    ranker, items = bundle.ranker(), [ITEMS[0], "never seen"]
+    group = Group(
+        torch.tensor([[1, 2, 3, 1, 5]]), torch.tensor([[1, 3, 1, 2, 3]]), torch.tensor([5]),
+        torch.tensor([[2, 1]]), torch.tensor([[3, 2]]), torch.tensor([1 if user is None else 2]),
+    )  # fmt: skip
+    expected = model(group).logits[0].sigmoid().detach().numpy()
+    history = [ITEMS[5], "other", ITEMS[0], ITEMS[1], "never seen", ITEMS[3]]
+    given = ["a", "c", "b", None, "a", "b"]
+    np.testing.assert_allclose(ranker.rank(history, items, user, given, ["b", "a"]), expected, atol=1e-7)
+    np.testing.assert_array_equal(  # one of both lists may be left out
+        ranker.rank(history, items, user, given), ranker.rank(history, items, user, given, ["a", None])
+    )
+    with pytest.raises(ValueError, match="history_categories has 1 entries for 6 events of history"):
+        ranker.rank(history, items, user, ["a"])
+    with pytest.raises(ValueError, match="candidate_categories has 3 entries for 2 candidates"):
+        ranker.rank(history, items, user, None, ["a"] * 3)
+    with pytest.raises(TypeError, match="category ids of this log are of type string"):
+        ranker.rank(history, items, user, None, [1, 2])
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_a_thousand_candidates_in_one_call_score_as_one_at_a_time(name, vocabulary, tmp_path):
     ranker = make(name, vocabulary, tmp_path / "bundle")[1].ranker()
@@ -135,10 +158,11 @@ def test_a_lookup_finds_and_refuses_what_the_vocabulary_does(known, ids):
 
 def test_ranking_does_not_go_through_the_whole_vocabulary(vocabulary, tmp_path, monkeypatch):
     ranker = make("din", vocabulary, tmp_path / "bundle")[1].ranker()
-    expected = ranker.rank(ITEMS[:3], ITEMS, user="u")
-    for name in ("encode_items", "encode_users"):
+    asked = (ITEMS[:3], ITEMS, "u", ["a"] * 3, ["b"] * 8)
+    expected = ranker.rank(*asked)
+    for name in ("encode_items", "encode_categories", "encode_users"):
         monkeypatch.setattr(Vocabulary, name, None)
-    np.testing.assert_array_equal(ranker.rank(ITEMS[:3], ITEMS, user="u"), expected)
+    np.testing.assert_array_equal(ranker.rank(*asked), expected)
 
 
 def test_loads_in_a_process_without_the_orchestrator(vocabulary, tmp_path):

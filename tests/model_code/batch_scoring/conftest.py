@@ -40,24 +40,27 @@ def write_vocabulary(folder, text):
 
 
 def write_log(folder, text):
-    """Users 0 to 24 with 1 to 12 events each, on items 5 to 44, at times that often are the same."""
+    """Users 0 to 24 with 1 to 12 events each, on items 5 to 44, at times that often are the same.
+
+    Of the categories 3 is unknown to the model; some events have none.
+    """
     random = torch.Generator().manual_seed(5)
     rows = set()
     for user in range(25):
         for _ in range(1 + user % 12):
-            item, time = (
-                torch.randint(5, 45, (1,), generator=random),
-                torch.randint(9, (1,), generator=random),
+            item, time, category = (
+                int(torch.randint(*limits, (1,), generator=random)) for limits in ((5, 45), (0, 9), (-1, 4))
             )
-            rows.add((user, int(time) * 1000, int(item)))
-    user, time, item = zip(*sorted(rows), strict=True)
+            rows |= {(user, time * 1000, item, category), (user, time * 1000, item, (category + user) % 4)}
+    user, time, item, category = zip(*sorted(rows), strict=True)
     kind = "VARCHAR" if text else "BIGINT"
     named = {"user_id": user, "item_id": item}
     if text:
         named = {name: [f"n{value:03}" for value in values] for name, values in named.items()}
     folder.mkdir()
-    table = pa.table({**named, "category_id": pa.nulls(len(user), pa.int64()), "timestamp": time})
-    pq.write_table(table, folder / "events.parquet")
+    category = [None if one < 0 else one for one in category]
+    table = pa.table({**named, "category_id": category, "timestamp": time})
+    pq.write_table(table.take(torch.randperm(len(user), generator=random).numpy()), folder / "events.parquet")
     id_types = {"user_id": kind, "item_id": kind, "category_id": "BIGINT"}
     write_json(folder / "manifest.json", {"id_types": id_types, "time": {"first": 0, "last": max(time)}})
     return ClickLog(folder)
@@ -96,19 +99,40 @@ class World:
         )
 
     def events(self, user, as_of=math.inf):
-        table = pq.read_table(self.log.events).to_pylist()
-        return [row["item_id"] for row in table if row["user_id"] == user and row["timestamp"] < as_of]
+        return [row["item_id"] for row in self._rows(as_of) if row["user_id"] == user]
 
-    def literal(self, pairs, *, as_of=math.inf, top_n=None, exclude_seen=False):
+    def _rows(self, as_of):
+        """Events by time, item and category: none before all others."""
+        rows = [row for row in pq.read_table(self.log.events).to_pylist() if row["timestamp"] < as_of]
+        return sorted(
+            rows,
+            key=lambda row: (
+                row["timestamp"], row["item_id"], -1 if row["category_id"] is None else row["category_id"]
+            ),
+        )  # fmt: skip
+
+    def _category(self, item, as_of):
+        """The vocabulary's, else that of the latest event that has one."""
+        vocabulary = self.ranker.vocabulary
+        for row in vocabulary.items.to_pylist():
+            if row["item_id"] == item:
+                return vocabulary.categories["category_id"][row["category"] - 2].as_py()
+        own = [row for row in self._rows(as_of) if row["item_id"] == item and row["category_id"] is not None]
+        return max(((row["timestamp"], row["category_id"]) for row in own), default=(0, None))[1]
+
+    def literal(self, pairs, *, as_of=math.inf, top_n=None, exclude_seen=False, category=None):
         """Rows (user, item, score, rank), user by user, from `Ranker.rank`."""
-        rows = []
+        rows, logged = [], self._rows(as_of)
+        category = category or {item: self._category(item, as_of) for item in {item for _, item in pairs}}
         for user in sorted({user for user, _ in pairs}):
             history = self.events(user, as_of)
             items = sorted({item for other, item in pairs if other == user})
             if exclude_seen:
                 items = [item for item in items if item not in history]
             if history and items:
-                scores = self.ranker.rank(history, items, user).tolist()
+                own = [row["category_id"] for row in logged if row["user_id"] == user]
+                scores = self.ranker.rank(history, items, user, own, [category[item] for item in items])
+                scores = scores.tolist()
                 best = sorted(zip(items, scores, strict=True), key=lambda pair: -pair[1])[:top_n]
                 rows += [(user, item, score, rank) for rank, (item, score) in enumerate(best, 1)]
         return rows

@@ -1,14 +1,25 @@
 import itertools
+import json
+import re
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import torch
+import yaml
 
+from model_code.batch_scoring import batches
 from model_code.batch_scoring.inputs import BatchScoringError
-from model_code.batch_scoring.run import ALL_SEEN
+from model_code.batch_scoring.plan import make_plan
+from model_code.batch_scoring.run import ALL_SEEN, score_log
+from model_code.batch_scoring.scorer import Scorer
 from model_code.batch_scoring.settings import BatchScoringSettings
-from model_code.bundle import BundleError
+from model_code.bundle import Bundle, BundleError
+from model_code.events.click_log import ClickLog
+from model_code.events.engine import EngineSettings
 from model_code.settings import SettingsError
 
 PAIRS = [(user, item) for user in range(0, 28, 3) for item in range(user % 7, 50, 1 + user % 4)]
@@ -58,6 +69,42 @@ def test_best_items_of_every_user_are_those_of_the_ranker(world, size):
     assert found.manifest["scores"] == 25 * len(ITEMS)
     assert found.manifest["items"] == len(ITEMS)
     assert found.manifest["unknown_items"] == 3
+
+
+@pytest.mark.parametrize("as_pairs", [False, True])
+@pytest.mark.parametrize("size", [20, 1 << 16])
+def test_categories_may_be_given_with_the_candidates(world, as_pairs, size):
+    category = dict(zip(ITEMS, [1, None, 2, 3, 0, 1, 99], strict=True))
+    pairs = list(itertools.product([2, 5, 9], ITEMS))
+    if as_pairs:
+        columns = dict(zip(("user_id", "item_id"), zip(*pairs, strict=True), strict=True))
+    else:
+        columns = {"item_id": ITEMS}
+    categories = [category[item] for item in columns["item_id"]]
+    path = world.file("given.parquet", **columns, category_id=categories)
+    users = {} if as_pairs else {"users": world.file("users.parquet", user_id=[2, 5, 9])}
+    found = world.score(scores_per_batch=size, **{"pairs" if as_pairs else "items": path}, **users)
+    expected = world.literal(pairs, category=category)
+    assert_same(read(found), expected)
+    differs = zip(sorted(expected), sorted(world.literal(pairs)), strict=True)
+    assert max(abs(given[2] - looked_up[2]) for given, looked_up in differs) > 0.01
+
+
+def test_a_log_without_categories_has_unknown_ones_of_any_type(world, tmp_path):
+    log = ClickLog(shutil.copytree(world.log.path, tmp_path / "log"))
+    manifest, events = json.loads((log.path / "manifest.json").read_text()), pq.read_table(log.events)
+    manifest["id_types"]["category_id"] = "VARCHAR"
+    (log.path / "manifest.json").write_text(json.dumps(manifest))
+    none = pa.nulls(len(events), pa.string())
+    pq.write_table(events.set_column(2, "category_id", none), log.events)
+    settings = BatchScoringSettings(users=world.file("users.parquet", user_id=[2]))
+    found = read(score_log(log, world.bundle, settings, EngineSettings(threads=1), tmp_path / "scores"))
+    history, items = world.events(2), [row[1] for row in found]
+    expected = world.ranker.rank(history, items, 2, [None] * len(history))
+    np.testing.assert_allclose([row[2] for row in found], expected, atol=1e-6)
+    pq.write_table(events.set_column(2, "category_id", pa.array(["a"] * len(events))), log.events)
+    with pytest.raises(BatchScoringError, match="category_id is VARCHAR in this log, but int64"):
+        score_log(log, world.bundle, settings, EngineSettings(threads=1), tmp_path / "scores")
 
 
 def test_ids_may_be_texts(world_of_texts):
@@ -126,8 +173,6 @@ def test_nobody_to_score_gives_empty_files(world):
 
 
 def test_progress_is_told_and_an_interruption_leaves_the_old_result(world):
-    from model_code.batch_scoring.run import score_log
-    from model_code.events.engine import EngineSettings
 
     told, path = [], world.file("items.parquet", item_id=ITEMS)
     settings = BatchScoringSettings(items=path, scores_per_batch=10 * len(ITEMS))
@@ -163,6 +208,19 @@ def test_bad_file_is_refused_by_name(world, columns, message):
     assert not (world.folder / "refused").exists()
 
 
+BAD_CATEGORIES = {
+    "texts": (["1", "2"], "category_id is of type string; in the log it is BIGINT"),
+    "several": ([1, None], "item_id 12 comes with 2 values of category_id; give one"),
+}
+
+
+@pytest.mark.parametrize(("values", "message"), BAD_CATEGORIES.values(), ids=BAD_CATEGORIES)
+def test_bad_categories_are_refused(world, values, message):
+    path = world.file("bad.parquet", item_id=[12, 12], category_id=values)
+    with pytest.raises(BatchScoringError, match=rf"bad.parquet.*{message}"):
+        world.score("refused", items=path)
+
+
 def test_file_that_is_none_is_refused(world):
     with pytest.raises(BatchScoringError, match=r"gone.parquet: does not exist"):
         world.score(items=str(world.folder / "gone.parquet"))
@@ -172,13 +230,74 @@ def test_file_that_is_none_is_refused(world):
 
 
 def test_model_of_a_log_with_other_ids_is_refused(world, world_of_texts):
-    from model_code.batch_scoring.run import score_log
-    from model_code.events.engine import EngineSettings
 
     with pytest.raises(BatchScoringError, match="item_id is VARCHAR in this log, but int64"):
         score_log(
             world_of_texts.log, world.bundle, BatchScoringSettings(), EngineSettings(), world.folder / "other"
         )
+
+
+@pytest.mark.parametrize("exclude_seen", [False, True])
+def test_scores_that_are_no_numbers_are_refused(world, exclude_seen, monkeypatch):
+    load = Bundle.load_model
+
+    def broken(bundle, device):
+        model = load(bundle, device)
+        torch.nn.init.constant_(next(reversed(list(model.parameters()))), torch.nan)
+        return model
+
+    monkeypatch.setattr(Bundle, "load_model", broken)
+    with pytest.raises(BatchScoringError, match="scores that are no numbers, first for user 0; score with"):
+        world.score("refused", exclude_seen=exclude_seen)
+    assert not (world.folder / "refused").exists()
+
+
+def test_a_missing_spill_folder_is_named(world, tmp_path):
+    engine = EngineSettings(spill_folder=str(tmp_path / "nowhere"))
+    with pytest.raises(SettingsError, match=r"engine\.spill_folder.*nowhere"):
+        score_log(world.log, world.bundle, BatchScoringSettings(), engine, tmp_path / "scores")
+
+
+def test_the_bundle_is_verified_once(world, monkeypatch):
+    verified, verify = [], Bundle.verify
+    monkeypatch.setattr(Bundle, "verify", lambda bundle: verified.append(verify(bundle)))
+    world.score(users=world.file("users.parquet", user_id=[2]))
+    assert len(verified) == 1
+
+
+@pytest.mark.parametrize("kind", ["pairs", "items"])
+def test_a_batch_has_few_users_however_few_candidates(world, kind, monkeypatch):
+    monkeypatch.setattr(batches, "_USERS", 6)
+    users, score = [], Scorer.score
+
+    def spy(self, plan, batch):
+        users.append(batch.users.stop - batch.users.start)
+        return score(self, plan, batch)
+
+    monkeypatch.setattr(Scorer, "score", spy)
+    columns = {"item_id": [12] * 25} | ({"user_id": range(25)} if kind == "pairs" else {})
+    found = world.score(**{kind: world.file("one.parquet", **columns)})
+    assert users == [6, 6, 6, 6, 1]
+    assert_same(read(found), world.literal([(user, 12) for user in range(25)]))
+
+
+@pytest.mark.parametrize("exclude_seen", [False, True])
+def test_events_are_compared_with_candidates_only_where_seen_ones_are_left_out(world, exclude_seen, tmp_path):
+    for kind, columns in (("pairs", {"user_id": [2], "item_id": [12]}), ("items", {"item_id": [12]})):
+        path = world.file("one.parquet", **columns)
+        settings = BatchScoringSettings(**{kind: path}, exclude_seen=exclude_seen)
+        (tmp_path / kind).mkdir()
+        plan = make_plan(world.log, world.bundle, settings, EngineSettings(threads=1), tmp_path / kind)
+        if kind == "pairs":
+            assert ("seen" in pq.read_schema(plan.pairs).names) == exclude_seen
+        else:
+            assert (plan.candidate is not None) == exclude_seen
+
+
+def test_the_moment_of_the_example_is_one():
+    text = (Path(__file__).resolve().parents[3] / "configs/scoring/demo.yaml").read_text(encoding="utf-8")
+    (moment,) = re.findall(r"or a moment: (.*)", text)
+    assert BatchScoringSettings(as_of=yaml.safe_load(moment)).moment(0) > 0
 
 
 def test_damaged_bundle_is_refused(world):

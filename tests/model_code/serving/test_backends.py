@@ -24,7 +24,7 @@ def stand_in(monkeypatch):
             ranker = bundle.ranker()
             self.vocabulary, self.max_length, self.known = ranker.vocabulary, ranker.max_length, ranker.known
 
-        def rank(self, history, candidates, user=None):
+        def rank(self, history, candidates, user, history_categories, candidate_categories):
             return np.arange(len(candidates), dtype=np.float32) / 2048
 
     monkeypatch.setitem(sys.modules, "model_code.onnx_ranker", SimpleNamespace(OnnxRanker=StandIn))

@@ -74,7 +74,9 @@ def test_a_known_user_is_its_history_given(client, split):
         history, last = [event["item_id"] for event in own][-6:], own[-1]["timestamp"]
         body = {"candidates": [1, 2, 3, UNSEEN], "user_id": user}
         known = client.post("/rank", json=body)
-        given = client.post("/rank", json=body | {"history": history, "last_event_time": last})
+        categories = [event["category_id"] for event in own][-6:]
+        given = {"history": history, "history_categories": categories, "last_event_time": last}
+        given = client.post("/rank", json=body | given)
         assert probabilities(known) == probabilities(given)
         assert known.json()["history_length"] == 6
 
@@ -154,6 +156,22 @@ REFUSED = {
     "long value": (GOOD | {"candidates": "x" * 9999}, 422, "candidates: Input should be a valid array, not"),
     "time alone": (
         {"user_id": 1, "candidates": [3], "last_event_time": 5}, 422, "last_event_time belongs to a history"
+    ),
+    "few categories": (
+        GOOD | {"candidate_categories": [1, 2]}, 422,
+        "candidate_categories: 2 for 1 candidates; give one for each"
+    ),
+    "no category": (
+        GOOD | {"history_categories": []}, 422,
+        "history_categories: 0 for 2 events of history; give one for each"
+    ),
+    "text category": (
+        GOOD | {"history_categories": [None, "a"]}, 422,
+        "history_categories.1: Input should be a valid integer, not 'a'"
+    ),
+    "categories alone": (
+        {"user_id": 1, "candidates": [3], "history_categories": [1]}, 422,
+        "history_categories belong to a history"
     ),
     "time beyond": (GOOD | {"last_event_time": 2**63}, 422, "last_event_time: Input should be less than"),
     "unknown user": ({"user_id": UNSEEN, "candidates": [3]}, 404, "user_id: this server knows no history of"),
