@@ -21,16 +21,15 @@ from model_code.checksums import checksums, fault
 from model_code.encoding import Encoder
 from model_code.files import Folder, read_json, replacing, write_json
 from model_code.groups import Group, LogShape, VocabularySizes
+from model_code.manifest import FORMAT, manifest_fault
 from model_code.models.deminet import DemiNet
 from model_code.models.table import build, entry
 from model_code.sequences.vocabulary import CATEGORIES, ITEMS, USERS, Vocabulary
 
-FORMAT = 1
 WEIGHTS, MANIFEST, VOCABULARY, HISTORY = "model.safetensors", "bundle.json", "vocabulary", "history.json"
 ONNX = "onnx"  # folder of `ONNX_MODEL`, and of its weights where these are too large for one file
 ONNX_MODEL = "model.onnx"
 NEEDED = (WEIGHTS, *(f"{VOCABULARY}/{file}" for file in (ITEMS, CATEGORIES, USERS)))
-FIELDS = {"model": str, "settings": dict, "sizes": dict, "max_length": int, "checksums": dict}
 
 
 class BundleError(Exception):
@@ -114,22 +113,6 @@ def _seal(folder: Path, manifest: dict[str, Any]) -> None:
     write_json(folder / MANIFEST, {**manifest, "checksums": checksums(folder, MANIFEST)})
 
 
-def _check(file: Path, manifest: Any) -> None:
-    """Refuse a manifest without the fields that a bundle is opened by."""
-    found = manifest.get("format") if isinstance(manifest, dict) else None
-    if found != FORMAT:
-        raise BundleError(f"{file}: format {found!r}, but this version reads {FORMAT}")
-    wrong = [name for name, kind in FIELDS.items() if not isinstance(manifest.get(name), kind)]
-    if not wrong:
-        sizes = manifest["sizes"]
-        whole = set(sizes) == set(VocabularySizes._fields) and all(isinstance(n, int) for n in sizes.values())
-        wrong = [] if whole else ["sizes"]
-    if wrong:
-        raise BundleError(f"{file}: {wrong[0]} is missing or of another type; copy the bundle again")
-    if unlisted := set(NEEDED) - set(manifest["checksums"]):
-        raise BundleError(f"{file}: has no checksum of {min(unlisted)}; copy the bundle again")
-
-
 class Bundle(Folder):
     """A handle to a bundle's folder."""
 
@@ -145,7 +128,8 @@ class Bundle(Folder):
             manifest: dict[str, Any] = read_json(self.path / MANIFEST)
         except (OSError, ValueError) as error:
             raise BundleError(f"{self.path}: no bundle ({error})") from None
-        _check(self.path / MANIFEST, manifest)
+        if found := manifest_fault(manifest, NEEDED):
+            raise BundleError(f"{self.path / MANIFEST}: {found}")
         return manifest
 
     @property

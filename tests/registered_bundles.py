@@ -7,7 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from model_code.bundle import FORMAT, NEEDED, Bundle
+from model_code.bundle import NEEDED, Bundle
+from model_code.manifest import FORMAT
 
 CHECKS = (("Margin over popularity", True), ("AUC not worse than the champion's", True))
 
