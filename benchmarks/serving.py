@@ -17,7 +17,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.client import HTTPConnection
@@ -130,10 +130,10 @@ def load(port: int, candidates: int, clients: int, seconds: float) -> Row:
     random = np.random.default_rng(candidates)
     bodies = [_body(random, candidates) for _ in range(BODIES)]
     with ThreadPoolExecutor(clients) as pool:
-        list(pool.map(lambda _: ask(port, bodies, 0), range(clients)))
+        list(pool.map(lambda _: ask(port, bodies[:WARM_UP]), range(clients)))
         before = _scoring(port)
         began = time.perf_counter()
-        asked = pool.map(lambda _: ask(port, bodies, seconds), range(clients))
+        asked = pool.map(lambda _: ask(port, _until(began + seconds, bodies)), range(clients))
         latencies = np.concatenate([np.array(each) for each in asked])
         elapsed = time.perf_counter() - began
     count, total = (after - earlier for after, earlier in zip(_scoring(port), before, strict=True))
@@ -142,6 +142,7 @@ def load(port: int, candidates: int, clients: int, seconds: float) -> Row:
         "clients": clients,
         "requests": len(latencies),
         "requests_per_second": len(latencies) / elapsed,
+        "mean_ms": 1e3 * float(latencies.mean()),
         "p50_ms": 1e3 * float(np.quantile(latencies, 0.5)),
         "p99_ms": 1e3 * float(np.quantile(latencies, 0.99)),
         "scoring_ms": 1e3 * total / count,
@@ -153,7 +154,14 @@ def _body(random: np.random.Generator, candidates: int) -> bytes:
     return json.dumps({"history": history, "candidates": asked}).encode()
 
 
-def ask(port: int, bodies: Sequence[bytes], seconds: float) -> list[float]:
+def _until(end: float, bodies: Sequence[bytes]) -> Iterator[bytes]:
+    for body in cycle(bodies):
+        if time.perf_counter() > end:
+            return
+        yield body
+
+
+def ask(port: int, bodies: Iterable[bytes]) -> list[float]:
     """Be one client, on one connection; return the seconds that each answer took.
 
     Raises:
@@ -161,13 +169,7 @@ def ask(port: int, bodies: Sequence[bytes], seconds: float) -> list[float]:
     """
     connection = HTTPConnection(HOST, port)
     latencies: list[float] = []
-    end: float | None = None
-    for body in cycle(bodies):
-        if end is None and len(latencies) == WARM_UP:
-            latencies.clear()
-            end = time.perf_counter() + seconds
-        if end is not None and time.perf_counter() > end:
-            break
+    for body in bodies:
         began = time.perf_counter()
         connection.request("POST", "/rank", body, {"Content-Type": "application/json"})
         answer = connection.getresponse()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -17,6 +16,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from model_code.checksums import checksum as checksum_of
+from model_code.checksums import checksums, fault
 from model_code.encoding import Encoder
 from model_code.files import Folder, read_json, replacing, write_json
 from model_code.groups import Group, LogShape, VocabularySizes
@@ -28,6 +29,8 @@ FORMAT = 1
 WEIGHTS, MANIFEST, VOCABULARY, HISTORY = "model.safetensors", "bundle.json", "vocabulary", "history.json"
 ONNX = "onnx"  # folder of `ONNX_MODEL`, and of its weights where these are too large for one file
 ONNX_MODEL = "model.onnx"
+NEEDED = (WEIGHTS, *(f"{VOCABULARY}/{file}" for file in (ITEMS, CATEGORIES, USERS)))
+FIELDS = {"model": str, "settings": dict, "sizes": dict, "max_length": int, "checksums": dict}
 
 
 class BundleError(Exception):
@@ -108,19 +111,23 @@ def extend_bundle(
 
 
 def _seal(folder: Path, manifest: dict[str, Any]) -> None:
-    checksums = {name: _checksum(folder / name) for name in _files(folder)}
-    write_json(folder / MANIFEST, {**manifest, "checksums": checksums})
+    write_json(folder / MANIFEST, {**manifest, "checksums": checksums(folder, MANIFEST)})
 
 
-def _files(folder: Path) -> list[str]:
-    """Names of all files but the manifest, in order."""
-    files = (file.relative_to(folder).as_posix() for file in folder.rglob("*") if not file.is_dir())
-    return sorted(name for name in files if name != MANIFEST)
-
-
-def _checksum(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _check(file: Path, manifest: Any) -> None:
+    """Refuse a manifest without the fields that a bundle is opened by."""
+    found = manifest.get("format") if isinstance(manifest, dict) else None
+    if found != FORMAT:
+        raise BundleError(f"{file}: format {found!r}, but this version reads {FORMAT}")
+    wrong = [name for name, kind in FIELDS.items() if not isinstance(manifest.get(name), kind)]
+    if not wrong:
+        sizes = manifest["sizes"]
+        whole = set(sizes) == set(VocabularySizes._fields) and all(isinstance(n, int) for n in sizes.values())
+        wrong = [] if whole else ["sizes"]
+    if wrong:
+        raise BundleError(f"{file}: {wrong[0]} is missing or of another type; copy the bundle again")
+    if unlisted := set(NEEDED) - set(manifest["checksums"]):
+        raise BundleError(f"{file}: has no checksum of {min(unlisted)}; copy the bundle again")
 
 
 class Bundle(Folder):
@@ -131,15 +138,14 @@ class Bundle(Folder):
         """Name, settings, sizes and details.
 
         Raises:
-            BundleError: when there is none, or of a format that this version does not read.
+            BundleError: when there is none, when it is of a format that this version does not read, or when
+                it lacks what a bundle is opened by.
         """
         try:
             manifest: dict[str, Any] = read_json(self.path / MANIFEST)
         except (OSError, ValueError) as error:
             raise BundleError(f"{self.path}: no bundle ({error})") from None
-        if manifest.get("format") != FORMAT:
-            found = manifest.get("format")
-            raise BundleError(f"{self.path / MANIFEST}: format {found!r}, but this version reads {FORMAT}")
+        _check(self.path / MANIFEST, manifest)
         return manifest
 
     @property
@@ -151,7 +157,7 @@ class Bundle(Folder):
     @property
     def checksum(self) -> str:
         """Of the manifest, and through the checksums in it, of every file of the bundle."""
-        return _checksum(self.path / MANIFEST)
+        return checksum_of(self.path / MANIFEST)
 
     @property
     def identity(self) -> str:
@@ -159,7 +165,7 @@ class Bundle(Folder):
         return f"{self.manifest['model']}-{self.checksum[:12]}"
 
     def verify(self, checksum: str | None = None) -> None:
-        """Compare every file with its checksum; a file that has none is refused too.
+        """Compare every file with its checksum; a file that has none, or is a link, is refused too.
 
         The checksums are in the manifest: they find damage, and files exchanged by someone who leaves the
         manifest alone. Against someone who writes the manifest anew only a checksum kept elsewhere helps: the
@@ -171,17 +177,11 @@ class Bundle(Folder):
         Raises:
             BundleError: naming the first file that is missing, changed or not part of the bundle.
         """
-        expected: dict[str, str] = self.manifest.get("checksums", {})
+        expected = self.manifest["checksums"]
         if checksum is not None and self.checksum != checksum:
             raise BundleError(f"{self.path / MANIFEST}: is not the one that was registered; copy it again")
-        for name in (WEIGHTS, *expected):
-            file = self.path / name
-            if not file.is_file():
-                raise BundleError(f"{file}: missing; copy the bundle again")
-            if _checksum(file) != expected.get(name):
-                raise BundleError(f"{file}: differs from its checksum; copy the bundle again")
-        if extra := set(_files(self.path)) - set(expected):
-            raise BundleError(f"{self.path / min(extra)}: is no part of the bundle; remove it")
+        if found := fault(self.path, expected, MANIFEST):
+            raise BundleError(found)
 
     @property
     def vocabulary(self) -> Vocabulary:

@@ -30,7 +30,7 @@ class OnnxRanker:
             threads: that work on one call; ``None`` takes one for each core.
 
         Raises:
-            BundleError: when the bundle is not whole, or has no ONNX model.
+            BundleError: when the bundle is not whole, has no ONNX model, or one that cannot be read.
         """
         bundle.verify()
         path = bundle.path / ONNX / ONNX_MODEL
@@ -40,7 +40,10 @@ class OnnxRanker:
             )
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads or 0
-        self.session = onnxruntime.InferenceSession(path, options, providers=list(PROVIDERS))
+        try:
+            self.session = onnxruntime.InferenceSession(path, options, providers=list(PROVIDERS))
+        except Exception as error:  # its errors have no class in common
+            raise BundleError(f"{path}: no ONNX model that onnxruntime reads ({error})") from None
         self.max_length: int = bundle.manifest["max_length"]
         self.vocabulary = bundle.vocabulary
         self._encode = Encoder(self.vocabulary, self.max_length)

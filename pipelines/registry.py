@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 from collections.abc import Sequence
+from typing import Any
 
 from zenml.client import Client
 from zenml.enums import ModelStages
@@ -42,19 +43,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def write_page(registry: Registry) -> str:
     """Write the registry page and return its path in the project."""
     changes = registry.changes()
-    models = {change.record.model for change in changes if change.record}
-    render_registry(changes, [name for model in sorted(models) for name in _staging(model)], PAGE)
+    models = sorted({change.record.model for change in changes if change.record})
+    runs = {change.record.run for change in changes if change.record}
+    render_registry(changes, [name for model in models for name in _staging(model, runs)], PAGE)
     render_index(REPORTS)
     return PAGE.relative_to(ROOT).as_posix()
 
 
-def _staging(model: str) -> list[str]:
-    """The version of ``model`` that passed its gates here and waits, if there is one."""
+def _staging(model: str, known: set[str]) -> list[str]:
+    """The version of ``model`` that passed its gates here and waits, unless the registry has its run."""
     try:
         version = Client().get_model_version(model, ModelStages.STAGING)
     except KeyError:
         return []
-    return [f"{model} {version.name}"]
+    lineage: Any = version.run_metadata.get("lineage") or {}
+    return [] if lineage.get("run") in known else [f"{model} {version.name}"]
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -8,29 +8,35 @@ A promotion here changes files of the checkout; what reaches the main branch is 
 from __future__ import annotations
 
 import argparse
+import hashlib
+import json
 import logging
 import os
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
 import yaml
+from zenml.enums import ExecutionMode
 
 from model_code.bundle import Bundle, BundleError
-from model_code.evaluation.gates import Check
-from model_code.events.errors import IngestError
+from model_code.evaluation.gates import Verdict
+from model_code.events.errors import EmptyWindowError, IngestError
 from model_code.files import replacing
 from model_code.monitoring.verdict import MonitoringVerdict
-from model_code.registry.decision import WATCHED, Retraining, Trigger, Watch, reasons_to_train
+from model_code.registry.decision import WATCHED, Outcome, Retraining, Trigger, Watch, reasons_to_train
 from model_code.registry.record import ChampionRecord, RegistryError
 from model_code.settings import SettingsError, parse, settings
 from pipelines.monitoring import monitoring_pipeline
 from pipelines.preparation import read_log_config
 from pipelines.registry import write_page
 from pipelines.training import training_pipeline
-from steps.caching import ROOT, raw_version
+from steps.caching import ROOT, code_version, raw_version
+from steps.champion import BUNDLE
 from steps.lineage import lineage
 from steps.monitor import MonitoringFolder
+from steps.registry.attempts import Attempts
 from steps.registry.registry import Registry
 from steps.registry.tools import git
 from steps.reports import REPORTS
@@ -56,23 +62,29 @@ class RetrainSettings:
 
 def retrain(settings: RetrainSettings, trigger: Trigger, forced: bool) -> Retraining:
     """Do all of it once, on the data and code of this checkout."""
-    registry = Registry(ROOT)
-    model = _model_name(settings.training)
+    began, registry, model = time.time(), Registry(ROOT), _model_name(settings.training)
+    registry.require_model(model)
     champion = registry.champion
-    champion = champion if champion and champion.model == model else None
-    changed = _changed(champion)
-    watch = _watch(settings, champion)
-    reasons = tuple(reasons_to_train(trigger, forced, champion, changed, watch))
-    if not reasons:
-        return Retraining("not_needed", model, champion, reasons, watch, reports=_pages(registry))
-    bundle = _train(settings.training)
-    checks = tuple(parse(Check, check, "verdict") for check in bundle.manifest["verdict"]["checks"])
-    passed = bundle.manifest["verdict"]["passed"]
-    if passed:
-        champion = registry.promote(bundle, "; ".join(reasons))
-    return Retraining(
-        "promoted" if passed else "refused", model, champion, reasons, watch, checks, _pages(registry)
+    changed = _changed(champion) if champion and trigger == "push" else []
+    known = reasons_to_train(trigger, forced, champion, changed)
+    watch = _watch(settings, champion, model, must=not known)
+    reasons = (*known, *watch.reasons_to_train)
+    attempts, version = (
+        Attempts(registry.folder / "monitoring" / "attempts.json"),
+        _version(settings.training),
     )
+    tried = None if forced else attempts.outcome(version)
+    if tried or not reasons:
+        tried = tried if reasons else None
+        return Retraining("not_needed", model, champion, reasons, watch, tried, (), _pages(registry, began))
+    bundle = _train(settings.training)
+    verdict = parse(Verdict, bundle.manifest["verdict"], "verdict")
+    if verdict.passed:
+        champion = registry.promote(bundle, "; ".join(reasons))
+    outcome: Outcome = "promoted" if verdict.passed else "refused"
+    attempts.remember(version, outcome)
+    pages = _pages(registry, began)
+    return Retraining(outcome, model, champion, reasons, watch, None, verdict.checks, pages)
 
 
 def _model_name(config: str | None) -> str:
@@ -82,45 +94,77 @@ def _model_name(config: str | None) -> str:
     return str(model.get("name", default and default.name))
 
 
-def _changed(champion: ChampionRecord | None) -> list[str]:
-    """Keys of `WATCHED` whose files differ from those at the commit that the champion was trained from."""
-    if champion is None:
-        return []
+def _changed(champion: ChampionRecord) -> list[str]:
+    """Keys of `WATCHED` whose files differ from those at the commit that the champion was trained from.
+
+    All of them where git does not know that commit, which may have been squashed away.
+    """
     commit = champion.lineage.get("git commit", "").split(" ")[0]
-    return [name for name, paths in WATCHED.items() if git(ROOT, "diff", "--name-only", commit, "--", *paths)]
+    try:
+        return [
+            name for name, paths in WATCHED.items() if git(ROOT, "diff", "--name-only", commit, "--", *paths)
+        ]
+    except RegistryError:
+        return list(WATCHED)
 
 
-def _watch(settings: RetrainSettings, champion: ChampionRecord | None) -> Watch:
+def _watch(settings: RetrainSettings, champion: ChampionRecord | None, model: str, must: bool) -> Watch:
+    """What monitoring says; if it fails that is the end, unless there is another reason to train."""
     if champion is None:
         return Watch(None, ("there is no champion to watch",))
     if settings.monitoring is None:
         return Watch(None, ("no monitoring is configured",))
-    if not _new_data(settings.training, champion):
+    if _data_version(settings.training) == _data_in(champion.lineage):
         return Watch(None, (f"nothing was logged since version {champion.version} was trained",))
-    run: Any = monitoring_pipeline.with_options(config_path=str(ROOT / settings.monitoring))()
+    try:
+        run = _run(monitoring_pipeline, settings.monitoring, model=model, log=settings.training)
+    except EmptyWindowError:
+        return Watch(None, (f"no event is later than the log of version {champion.version}",))
+    except Exception as error:
+        if must:
+            raise
+        return Watch(None, (f"monitoring failed: {type(error).__name__}: {error}",))
     folder: MonitoringFolder = run.steps["monitor"].outputs["monitoring"][0].load()
     verdict = MonitoringVerdict.read(folder.verdict)
-    return Watch(verdict.status, tuple(verdict.reasons))
+    asks = [item for item in verdict.findings if item.status == "retrain"]
+    words = tuple(f"{item.title} ({item.measure} {item.value:.3f})" for item in asks)
+    return Watch(verdict.status, tuple(verdict.reasons), words)
 
 
-def _new_data(config: str | None, champion: ChampionRecord) -> bool:
-    source = read_log_config(config).source
-    now = lineage(source.path, raw_version(source))
-    known = "data.dvc md5" if "data.dvc md5" in now else "raw files"
-    return now[known] != champion.lineage.get(known)
+def _run(pipeline: Any, config: str | None, **parameters: Any) -> Any:
+    """Run a pipeline; the error of a step that fails comes out as it is."""
+    path = str(ROOT / config) if config else None
+    return pipeline.with_options(config_path=path, execution_mode=ExecutionMode.FAIL_FAST)(**parameters)
 
 
 def _train(config: str | None) -> Bundle:
     """Run the training pipeline and return what it registered."""
-    run: Any = training_pipeline.with_options(config_path=str(ROOT / config) if config else None)()
-    bundle: Bundle = run.steps["register"].outputs["registered_bundle"][0].load()
+    bundle: Bundle = _run(training_pipeline, config).steps["register"].outputs[BUNDLE][0].load()
     return bundle
 
 
-def _pages(registry: Registry) -> tuple[tuple[str, str], ...]:
-    newest = sorted(REPORTS.glob("*_pipeline/*/*.html"), key=lambda page: page.stat().st_mtime)
-    latest = {page.stem: page.relative_to(ROOT).as_posix() for page in newest}
-    return (*latest.items(), ("registry", write_page(registry)))
+def _data_version(config: str | None) -> str:
+    """Version of the raw log, as lineage has it."""
+    source = read_log_config(config).source
+    return _data_in(lineage(source.path, raw_version(source)))
+
+
+def _data_in(lineage: Mapping[str, str]) -> str:
+    return lineage.get("data.dvc md5", lineage["raw files"])
+
+
+def _version(config: str | None) -> str:
+    """Version of all that a challenger is made of."""
+    text = (ROOT / config).read_text(encoding="utf-8") if config else ""
+    parts = [_data_version(config), code_version("pipelines.training"), text]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def _pages(registry: Registry, began: float) -> tuple[tuple[str, str], ...]:
+    """The pages that were written since."""
+    pages = sorted(REPORTS.glob("*_pipeline/*/*.html"), key=lambda page: page.stat().st_mtime)
+    new = {page.stem: page.relative_to(ROOT).as_posix() for page in pages if page.stat().st_mtime >= began}
+    return (*new.items(), ("registry", write_page(registry)))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -128,10 +172,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     options = _parse(arguments)
     try:
-        values = yaml.safe_load(Path(options.config).read_text(encoding="utf-8")) or {}
+        values = yaml.safe_load((ROOT / options.config).read_text(encoding="utf-8")) or {}
         result = retrain(parse(RetrainSettings, values, options.config), options.trigger, options.force)
-    except (RegistryError, BundleError, SettingsError, IngestError, OSError) as error:
-        raise SystemExit(str(error)) from None
+    except Exception as error:
+        _append("GITHUB_STEP_SUMMARY", f"## Retraining failed\n\n{type(error).__name__}: {error}\n")
+        if isinstance(error, (RegistryError, BundleError, SettingsError, IngestError, OSError)):
+            raise SystemExit(str(error)) from None
+        raise
     _tell(result)
 
 
@@ -145,10 +192,15 @@ def _tell(result: Retraining) -> None:
     logger.info("\n%s", summary)
     version = result.champion.version if result.champion else 0
     said = f"outcome={result.outcome}\nbranch=champion/{result.model}-{version}\ntitle={result.headline}\n"
-    for variable, text in (("GITHUB_STEP_SUMMARY", summary), ("GITHUB_OUTPUT", said)):
-        if file := os.environ.get(variable):
-            with Path(file).open("a", encoding="utf-8") as opened:
-                opened.write(text)
+    _append("GITHUB_STEP_SUMMARY", summary)
+    _append("GITHUB_OUTPUT", said)
+
+
+def _append(variable: str, text: str) -> None:
+    """Add to the file that a workflow's runner names, if one runs this."""
+    if file := os.environ.get(variable):
+        with Path(file).open("a", encoding="utf-8") as opened:
+            opened.write(text)
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:

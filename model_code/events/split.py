@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from model_code.events.click_log import ClickLog, EventFolder
 from model_code.events.engine import EngineSettings, connect
-from model_code.events.errors import IngestError
+from model_code.events.errors import EmptyWindowError, IngestError
 from model_code.events.parquet_files import count_rows, read_parquet, write_parquet
 from model_code.events.source import read_moment
 from model_code.files import replacing, write_json
@@ -125,8 +125,8 @@ def _cuts(connection: Backend, events: ibis.Table, settings: SplitSettings, log:
         test_time, train = _cut(moments, total, settings.test_fraction)
     else:
         test_time, train = test_from, _before(moments, test_from)
-        if not 0 < train < total:
-            raise IngestError(
+        if train in (0, total):
+            raise EmptyWindowError(
                 f"{log.path}: {train:,} of {total:,} events lie before split.test_from ="
                 f" {settings.test_from!r}; both sides need some"
             )

@@ -9,6 +9,7 @@ from typing import Literal
 from model_code.evaluation.gates import Check
 from model_code.registry.record import ChampionRecord
 
+Outcome = Literal["promoted", "refused", "not_needed"]
 Trigger = Literal["push", "schedule", "manual", "drift"]
 WATCHED = {  # what a model is made of, by path in the project
     "data": ("data.dvc",),
@@ -24,10 +25,17 @@ class Watch:
     Attributes:
         verdict: of the window; None when there was nothing to watch.
         reasons: for it, or why there was nothing to watch.
+        asks: the changes that ask for a retraining, each in few words.
     """
 
     verdict: Literal["ok", "warn", "retrain"] | None
     reasons: tuple[str, ...]
+    asks: tuple[str, ...] = ()
+
+    @property
+    def reasons_to_train(self) -> list[str]:
+        """A reason to train a challenger, if the verdict asks for one."""
+        return [f"monitoring: {', '.join(self.asks)}"] if self.verdict == "retrain" else []
 
 
 def reasons_to_train(
@@ -35,16 +43,14 @@ def reasons_to_train(
     forced: bool,
     champion: ChampionRecord | None,
     changed: Sequence[str],
-    watch: Watch,
 ) -> list[str]:
-    """Why a challenger should be trained; none of them is a reason to leave it.
+    """Why a challenger should be trained, whatever monitoring finds.
 
     Args:
         trigger: what started this.
         forced: a person asks for it.
         champion: the present one of this model, if there is one.
         changed: keys of `WATCHED` that differ from what the champion was trained with.
-        watch: what monitoring found.
     """
     reasons = []
     if champion is None:
@@ -55,8 +61,6 @@ def reasons_to_train(
         reasons.append("asked for by a drift event")
     if trigger == "push" and champion is not None:
         reasons += [f"{name} changed since version {champion.version} was trained" for name in changed]
-    if watch.verdict == "retrain":
-        reasons += [f"monitoring: {reason}" for reason in watch.reasons]
     return reasons
 
 
@@ -65,20 +69,22 @@ class Retraining:
     """What a retraining came to.
 
     Attributes:
-        outcome: "promoted" and "refused" challengers were trained; else it was "not_needed".
+        outcome: "promoted" and "refused" challengers were trained; else training was "not_needed".
         model: name of the registered model.
         champion: the record from now on, as far as this checkout goes.
         reasons: for training; empty if it was not needed.
         watch: what monitoring found.
+        tried: what came of a challenger of the same data, code and configuration; None if there was none.
         checks: the challenger's gates.
         reports: paths of the pages, by title.
     """
 
-    outcome: Literal["promoted", "refused", "not_needed"]
+    outcome: Outcome
     model: str
     champion: ChampionRecord | None
     reasons: tuple[str, ...]
     watch: Watch
+    tried: str | None = None
     checks: tuple[Check, ...] = ()
     reports: tuple[tuple[str, str], ...] = ()
 
@@ -90,7 +96,7 @@ class Retraining:
             return f"Promote {self.model} {now}"
         if self.outcome == "refused":
             return f"{self.model}: challenger refused, the champion stays {now}"
-        return f"{self.model}: no retraining needed, the champion stays {now}"
+        return f"{self.model}: nothing to train, the champion stays {now}"
 
     def markdown(self) -> str:
         """A summary for people: why, what monitoring saw, every gate, where the reports are."""
@@ -99,16 +105,14 @@ class Retraining:
         lines += [f"- {reason}" for reason in self.watch.reasons]
         lines += ["", "Reasons to train: " + ("none" if not self.reasons else "")]
         lines += [f"- {reason}" for reason in self.reasons]
+        if self.tried:
+            lines += ["", f"The same data, code and configuration were tried before, and {self.tried};"]
+            lines += ["FORCE=1 tries them again."]
         if self.checks:
             lines += ["", "| gate | result | reason |", "|---|---|---|", *map(_row, self.checks)]
         if self.reports:
             lines += ["", "Reports:", *(f"- {title}: `{path}`" for title, path in self.reports)]
         return "\n".join(lines) + "\n"
-
-    @property
-    def failed(self) -> str:
-        """The gates that failed, in a line."""
-        return "; ".join(f"{check.name}: {check.reason}" for check in self.checks if not check.passed)
 
 
 def _row(check: Check) -> str:

@@ -45,6 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         log_config=None,
         access_log=False,
         server_header=False,
+        limit_concurrency=settings.max_connections + 1,  # that number itself is refused
         timeout_graceful_shutdown=FINISH_SECONDS,
     )
 

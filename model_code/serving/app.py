@@ -27,7 +27,8 @@ PROBLEMS = {
     404: "The user is unknown, and there is no history.",
     408: "The body did not arrive in time.",
     413: "The body is too large.",
-    422: "A field is missing, unknown, of the wrong type or too long.",
+    422: "A field is missing, unknown, of the wrong type, too large or too long.",
+    500: "An error of the server.",
     503: "Too many requests wait.",
 }
 
@@ -36,7 +37,7 @@ def create_app(settings: ServingSettings) -> FastAPI:
     """Load a bundle and make its application; it is ready when this returns, and closed after its life.
 
     Raises:
-        BundleError: when the bundle is not whole.
+        BundleError: when the bundle is not whole, or not the one of the settings' checksum.
         HistoriesError: when the histories cannot be used.
     """
     service = Service(settings)
@@ -111,9 +112,10 @@ def _parse(service: Service, body: bytes) -> Any:
     try:
         return service.request_type.model_validate_json(body)
     except ValidationError as error:
-        if is_json_error(error):
-            raise RefusedError(400, f"the body is no JSON: {describe(error)}") from None
-        raise RefusedError(422, describe(error)) from None
+        errors = error.errors(include_url=False)  # once, as it takes its time where there are many
+        if is_json_error(errors):
+            raise RefusedError(400, f"the body is no JSON: {describe(errors)}") from None
+        raise RefusedError(422, describe(errors)) from None
 
 
 def _responses(service: Service) -> dict[int | str, dict[str, Any]]:
@@ -126,4 +128,6 @@ def _responses(service: Service) -> dict[int | str, dict[str, Any]]:
 def _body_schema(service: Service) -> dict[str, Any]:
     schema = service.request_type.model_json_schema()
     schema["properties"]["candidates"]["maxItems"] = service.settings.max_candidates
+    history, _ = schema["properties"]["history"]["anyOf"]  # a list or null
+    history["maxItems"] = service.settings.max_history
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}

@@ -61,7 +61,8 @@ class Histories:
             vocabulary: of the model, whose ids have the types of the log's.
 
         Raises:
-            HistoriesError: when a column is missing, of another type, or has nulls, categories excepted.
+            HistoriesError: when a column is missing, is not of the type in the model's log, or has nulls
+                (categories may).
         """
         table = _read(path, vocabulary)
         order = ["user_id", "timestamp", "item_id"]
@@ -132,5 +133,10 @@ def _read(path: Path, vocabulary: Vocabulary) -> pa.Table:
             row = pc.index(pc.is_null(found), value=True).as_py()
             raise HistoriesError(f"{path}: row {row} has no {name}; leave such rows out")
         # 32-bit offsets would hold two gigabytes of text.
-        columns[name] = found.cast(pa.large_string() if pa.types.is_string(expected) else expected)
+        try:
+            columns[name] = found.cast(pa.large_string() if pa.types.is_string(expected) else expected)
+        except pa.ArrowException as error:
+            raise HistoriesError(
+                f"{path}: {name} of type {found.type} cannot be read as {expected} ({error}); convert it"
+            ) from None
     return pa.table(columns)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -39,7 +39,8 @@ class PredictionLog:
     """Collects answers, and writes them from a thread of its own: by number, by time, and when it is closed.
 
     What cannot be written (a full disk, a folder without access) is kept and tried again; when memory for it
-    is used up, further answers are dropped. Both are counted.
+    is used up, further answers are dropped. So are answers that make no file, as they would stand in the way
+    of all others. Failures and dropped rows are counted.
     """
 
     def __init__(self, settings: PredictionLogSettings, model_version: str, metrics: Metrics) -> None:
@@ -88,25 +89,45 @@ class PredictionLog:
         return self._closing or (not self._failing and self._rows >= self._settings.rows_per_file)
 
     def _write(self) -> bool:
-        """Write all that waits into one file; return whether that went well."""
+        """Write all that waits, in files of `rows_per_file`; return whether that can go on."""
         with self._changed:
             answers = list(self._answers)
-        if not answers:
-            return True
-        table = _table(answers, self._version)
+        return all(self._write_file(some) for some in _files(answers, self._settings.rows_per_file))
+
+    def _write_file(self, answers: Sequence[Answered]) -> bool:
+        """Write the answers that wait the longest, or drop them; False where they have to wait longer."""
+        outcome, rows = "written", _count(answers)
         name = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid4().hex}.parquet"
         try:
             with replacing(Path(self._settings.folder) / name) as temporary:
-                pq.write_table(table, temporary, compression="zstd")
-        except Exception as error:  # whatever it is, answers must go on
+                pq.write_table(_table(answers, self._version), temporary, compression="zstd")
+        except (OSError, MemoryError) as error:  # which may pass
             self._metrics.log_failures.inc()
-            logger.warning("prediction log: %s (%d rows wait)", error, table.num_rows)
+            logger.warning("prediction log: %s (%d rows wait)", error, self._rows)
             return False
-        self._metrics.log_rows.labels("written").inc(table.num_rows)
+        except Exception:  # whatever it is, this thread must go on
+            self._metrics.log_failures.inc()
+            logger.exception("prediction log: %d rows are dropped, they make no file", rows)
+            outcome = "dropped"
+        self._metrics.log_rows.labels(outcome).inc(rows)
         with self._changed:
             del self._answers[: len(answers)]
-            self._rows -= table.num_rows
+            self._rows -= rows
         return True
+
+
+def _files(answers: Sequence[Answered], rows_per_file: int) -> Iterator[Sequence[Answered]]:
+    """Cut answers where they fill a file."""
+    start = rows = 0
+    for end, answer in enumerate(answers, start=1):
+        rows += len(answer.scores)
+        if rows >= rows_per_file or end == len(answers):
+            yield answers[start:end]
+            start, rows = end, 0
+
+
+def _count(answers: Sequence[Answered]) -> int:
+    return sum(len(answer.scores) for answer in answers)
 
 
 def _table(answers: Sequence[Answered], version: str) -> pa.Table:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Generic, Self, TypeVar
+from collections.abc import Sequence
+from typing import Annotated, Any, Generic, Self, TypeVar
 
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import ErrorDetails
 
 Item = TypeVar("Item")  # int or str, as the log that the model was trained on has them
 User = TypeVar("User")
 Category = TypeVar("Category")
 
-SHOWN = 60  # characters of a wrong value in a message
+SHOWN = 60  # characters of a wrong value, or of a field's name, in a message
+ERRORS_SHOWN = 5  # in a message; a request can have as many as bytes
+
+# Beyond what a log can hold, so that such an id is unknown; but no room for an attack on memory.
+LARGEST_NUMBER = 2**64
+LONGEST_TEXT = 256  # characters
 
 
 class RankRequest(BaseModel, Generic[Item, User, Category]):
@@ -119,22 +125,34 @@ def python_type(logged: pa.DataType) -> type[int] | type[str]:
     return int if pa.types.is_integer(logged) else str
 
 
-def describe(error: ValidationError) -> str:
+def id_type(logged: pa.DataType) -> Any:
+    """Do what `python_type` does, for the ids of a request, whose size is limited."""
+    if python_type(logged) is int:
+        return Annotated[int, Field(ge=-LARGEST_NUMBER, le=LARGEST_NUMBER)]
+    return Annotated[str, Field(max_length=LONGEST_TEXT)]
+
+
+def describe(errors: Sequence[ErrorDetails]) -> str:
     """Say what is wrong with a request, field by field, without repeating much of it."""
-    return "; ".join(_line(detail) for detail in error.errors(include_url=False))
+    lines = [_line(error) for error in errors[:ERRORS_SHOWN]]
+    more = len(errors) - len(lines)
+    return "; ".join(lines) + (f"; and {more:,} more" if more else "")
 
 
 def _line(detail: ErrorDetails) -> str:
-    field = ".".join(map(str, detail["loc"]))
+    field = _cut(".".join(map(str, detail["loc"])))
     if detail["type"] == "extra_forbidden":
         return f"{field}: there is no such field"
     message = detail["msg"].removeprefix("Value error, ")
     if detail["type"] == "missing" or not field:
         return f"{field}: {message}" if field else message
-    value = repr(detail["input"])
-    return f"{field}: {message}, not {value if len(value) <= SHOWN else value[:SHOWN] + '...'}"
+    return f"{field}: {message}, not {_cut(repr(detail['input']))}"
 
 
-def is_json_error(error: ValidationError) -> bool:
+def _cut(text: str) -> str:
+    return text if len(text) <= SHOWN else text[:SHOWN] + "..."
+
+
+def is_json_error(errors: Sequence[ErrorDetails]) -> bool:
     """Whether the body was no JSON at all."""
-    return any(detail["type"] == "json_invalid" for detail in error.errors(include_url=False))
+    return errors[0]["type"] == "json_invalid"

@@ -18,7 +18,7 @@ from model_code.serving.backends import open_explainer, open_scorer
 from model_code.serving.histories import Histories, History
 from model_code.serving.metrics import Metrics
 from model_code.serving.prediction_log import Answered, PredictionLog
-from model_code.serving.schema import Health, RankRequest, python_type
+from model_code.serving.schema import Health, RankRequest, id_type, python_type
 from model_code.serving.settings import ServingSettings
 from model_code.serving.worker import OverloadedError, Worker
 
@@ -54,23 +54,25 @@ class Service:
         """Load everything, and compute once.
 
         Raises:
-            BundleError: when the bundle is not whole.
+            BundleError: when the bundle is not whole, or not the one of the settings' checksum.
             HistoriesError: when the histories cannot be used.
         """
         self.settings = settings
         bundle = Bundle(Path(settings.bundle))
+        bundle.verify(settings.bundle_checksum)
         self._scorer = open_scorer(bundle, settings.backend, settings.threads)
         self._explainer = open_explainer(bundle, self._scorer) if settings.explanations else None
         vocabulary = self._scorer.vocabulary
-        self.item_type, self.user_type, self.category_type = (
-            python_type(ids.type)
+        item_type, user_type, category_type = (
+            ids.type
             for ids in (
                 vocabulary.items["item_id"],
                 vocabulary.users["user_id"],
                 vocabulary.categories["category_id"],
             )
         )
-        self.request_type = RankRequest[self.item_type, self.user_type, self.category_type]  # type: ignore[name-defined]
+        self.item_type = python_type(item_type)
+        self.request_type = RankRequest[id_type(item_type), id_type(user_type), id_type(category_type)]  # type: ignore[misc]
         self._histories = None
         if settings.histories is not None:
             path, length = Path(settings.histories), self._scorer.max_length

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from model_code.settings import require, settings
@@ -15,7 +16,7 @@ class PredictionLogSettings:
 
     Attributes:
         folder: of Parquet files.
-        rows_per_file: a file is written when so many candidates have been answered,
+        rows_per_file: a file is written when so many candidates have been answered, a million at most,
         seconds_per_file: or when so much time has passed.
         rows_in_memory: most rows that wait to be written; further ones are dropped, and counted.
     """
@@ -29,6 +30,10 @@ class PredictionLogSettings:
         for name in ("rows_per_file", "seconds_per_file", "rows_in_memory"):
             value = getattr(self, name)
             require(value > 0, f"prediction_log.{name}", value, "a positive number")
+        most = 1_000_000  # with ids of 256 characters, half of what a column of text holds
+        require(
+            self.rows_per_file <= most, "prediction_log.rows_per_file", self.rows_per_file, f"{most} at most"
+        )
 
 
 @settings
@@ -37,6 +42,8 @@ class ServingSettings:
 
     Attributes:
         bundle: its folder.
+        bundle_checksum: of its manifest, as the registry keeps it, so that no other bundle is served; null
+            takes the bundle as it is.
         backend: what computes: "torch", or "onnx" for ONNX Runtime, which needs ``onnx/model.onnx`` there.
         explanations: let requests ask for them. With "onnx" the model is then kept in PyTorch as well, if it
             has interest experts.
@@ -52,11 +59,13 @@ class ServingSettings:
         max_history: most events in a request's history, of which the model sees its own most recent ones.
         max_body_bytes: largest request, checked before it is read.
         max_waiting: most requests that wait for their turn; further ones are refused with status 503.
-        body_seconds: longest time in which a client has to send its request.
+        max_connections: most connections at a time, idle ones too; further ones are refused with status 503.
+        body_seconds: longest time in which a client has to send its request's body.
         prediction_log: null writes none.
     """
 
     bundle: str
+    bundle_checksum: str | None = None
     backend: Backend = "torch"
     explanations: bool = True
     model_version: str | None = None
@@ -68,6 +77,7 @@ class ServingSettings:
     max_history: int = 1000
     max_body_bytes: int = 1 << 18
     max_waiting: int = 64
+    max_connections: int = 256
     body_seconds: float = 10.0
     prediction_log: PredictionLogSettings | None = None
 
@@ -78,10 +88,14 @@ class ServingSettings:
             "max_history",
             "max_body_bytes",
             "max_waiting",
+            "max_connections",
             "body_seconds",
         ):
             value = getattr(self, name)
             require(value > 0, f"serving.{name}", value, "a positive number")
         require(0 < self.port < 65_536, "serving.port", self.port, "a number from 1 to 65535")
+        checksum = self.bundle_checksum
+        is_checksum = checksum is None or re.fullmatch("[0-9a-f]{64}", checksum) is not None
+        require(is_checksum, "serving.bundle_checksum", checksum, "64 hexadecimal digits, or null")
         version = self.model_version
         require(version is None or version != "", "serving.model_version", version, "a name, or null")

@@ -215,13 +215,72 @@ def test_manifest_changed_by_hand_is_refused_by_the_checksum_kept_elsewhere(voca
         bundle.verify(checksum)
 
 
-@pytest.mark.parametrize("listed", [{}, {"history.json": "0" * 64}])
-def test_manifest_that_lists_no_weights_is_refused(listed, vocabulary, tmp_path):
+NEEDED = ["model.safetensors", *(f"vocabulary/{name}.parquet" for name in ("items", "categories", "users"))]
+
+
+@pytest.mark.parametrize("name", NEEDED)
+def test_manifest_that_does_not_list_what_every_bundle_has_is_refused(name, vocabulary, tmp_path):
     _, bundle = make("popularity", vocabulary, tmp_path / "bundle")
     manifest = json.loads((bundle.path / "bundle.json").read_text())
-    (bundle.path / "bundle.json").write_text(json.dumps(manifest | {"checksums": listed}))
-    with pytest.raises(BundleError, match=r"model.safetensors: differs from its checksum"):
+    del manifest["checksums"][name]
+    (bundle.path / name).unlink()
+    (bundle.path / "bundle.json").write_text(json.dumps(manifest))
+    with pytest.raises(BundleError, match=f"bundle.json: has no checksum of {name}"):
         bundle.load_model()
+
+
+@pytest.mark.parametrize("name", ["../secret", "vocabulary/../../secret", "{absolute}"])
+def test_names_that_lead_out_of_the_bundle_are_refused(name, vocabulary, tmp_path):
+    _, bundle = make("popularity", vocabulary, tmp_path / "bundle")
+    (tmp_path / "secret").write_text("secret")
+    manifest = json.loads((bundle.path / "bundle.json").read_text())
+    name = name.format(absolute=tmp_path / "secret")
+    manifest["checksums"][name] = hashlib.sha256(b"secret").hexdigest()
+    (bundle.path / "bundle.json").write_text(json.dumps(manifest))
+    with pytest.raises(BundleError, match=f"{bundle.path}/{name}: missing"):
+        bundle.verify()
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "vocabulary"])
+def test_links_are_refused_whatever_they_lead_to(name, vocabulary, tmp_path):
+    _, bundle = make("popularity", vocabulary, tmp_path / "bundle")
+    (bundle.path / name).rename(tmp_path / "elsewhere")
+    (bundle.path / name).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(BundleError, match=r"is no part of the bundle|vocabulary/\w+.parquet: missing"):
+        bundle.load_model()
+
+
+def test_link_to_a_folder_beside_the_files_is_refused(vocabulary, tmp_path):
+    _, bundle = make("popularity", vocabulary, tmp_path / "bundle")
+    (bundle.path / "more").symlink_to(vocabulary)
+    with pytest.raises(BundleError, match=f"{bundle.path}/more: is no part of the bundle"):
+        bundle.load_model()
+
+
+SIZES = {"items": 10, "categories": 4, "users": 3}
+MALFORMED = {
+    "no object": ([], "format None, but this version reads 1"),
+    "no checksums": ({"checksums": None}, "checksums is missing or of another type"),
+    "a list of them": ({"checksums": NEEDED}, "checksums is missing or of another type"),
+    "checksums that are none": ({"checksums": dict.fromkeys(NEEDED)}, "missing|is no part of|differs from"),
+    "no model": ({"model": None}, "model is missing or of another type"),
+    "settings": ({"settings": []}, "settings is missing or of another type"),
+    "length": ({"max_length": "5"}, "max_length is missing or of another type"),
+    "sizes": ({"sizes": {}}, "sizes is missing or of another type"),
+    "a size": ({"sizes": SIZES | {"users": None}}, "sizes is missing or of another type"),
+    "one more size": ({"sizes": SIZES | {"shops": 3}}, "sizes is missing or of another type"),
+}
+
+
+@pytest.mark.parametrize("case", MALFORMED)
+def test_malformed_manifest_is_refused_with_the_reason(case, vocabulary, tmp_path):
+    changes, message = MALFORMED[case]
+    _, bundle = make("popularity", vocabulary, tmp_path / "bundle")
+    manifest = json.loads((bundle.path / "bundle.json").read_text())
+    changed = manifest | changes if isinstance(changes, dict) else changes
+    (bundle.path / "bundle.json").write_text(json.dumps(changed))
+    with pytest.raises(BundleError, match=message):
+        bundle.ranker()
 
 
 class Bomb:

@@ -11,9 +11,9 @@ import pytest
 import torch
 from examples import randomise
 
+from benchmarks.fresh_bundle import with_onnx
 from model_code import bundle as bundles
 from model_code.bundle import ONNX, BundleError, extend_bundle, write_bundle
-from model_code.export import export_onnx
 from model_code.groups import LogShape, VocabularySizes
 from model_code.models.table import MODELS, build
 from model_code.onnx_ranker import OnnxRanker
@@ -46,8 +46,8 @@ def plain(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def shipped(plain, tmp_path_factory):
-    write = {ONNX: lambda path: export_onnx(plain.load_model(), LENGTH, path)}
-    return extend_bundle(plain, tmp_path_factory.mktemp("shipped") / "bundle", write, {})
+    folder = tmp_path_factory.mktemp("shipped")
+    return with_onnx(plain, folder)
 
 
 @pytest.mark.parametrize("user", [None, "u", "v", "never seen"])
@@ -91,6 +91,14 @@ def test_changed_truncated_or_missing_onnx_is_refused(shipped, tmp_path):
     path.unlink()
     with pytest.raises(BundleError, match=f"{path}: missing"):
         OnnxRanker(copy)
+
+
+def test_onnx_that_is_none_is_refused(plain, tmp_path):
+    (tmp_path / ONNX).mkdir()
+    (tmp_path / ONNX / "model.onnx").write_bytes(b"no model")
+    bundle = extend_bundle(plain, tmp_path / "bundle", {ONNX: (tmp_path / ONNX).rename}, {})
+    with pytest.raises(BundleError, match=r"onnx/model.onnx: no ONNX model that onnxruntime reads"):
+        OnnxRanker(bundle)
 
 
 def test_bundles_load_where_onnx_is_not_installed(plain):

@@ -117,12 +117,14 @@ def test_the_page_shows_versions_changes_and_a_pending_promotion(registry, tmp_p
     page = tmp_path / "registry.html"
     render_registry(registry.changes(), ["shop 12"], page)
     text = page.read_text()
-    assert "shop version 3 is the champion" in text
+    assert "shop version 3 is proposed" in text
     assert "rolled back to version 1" in text
     assert "clicks &lt;fell&gt;" in text
     assert "not committed" in text
     assert "Ann" in text
     assert "shop 12" in text
+    render_registry(registry.changes()[1:], [], page)
+    assert "shop version 1 is the champion" in page.read_text()
     render_registry([], [], page)
     assert "No champion" in page.read_text()
 

@@ -100,6 +100,10 @@ BAD = {
     "no column": ({"user_id": [1], "timestamp": [2]}, "has no column item_id"),
     "texts": (COLUMNS | {"item_id": ["3", "4"]}, "item_id is of type string, but int64 in the log of"),
     "a null": (COLUMNS | {"timestamp": [5, None]}, "row 1 has no timestamp; leave such rows out"),
+    "numbers beyond": (
+        COLUMNS | {"user_id": pa.array([1, 2**63], pa.uint64())},
+        "user_id of type uint64 cannot be read as int64 (",
+    ),
     "times as times": (
         COLUMNS | {"timestamp": pa.array([5, 6], pa.timestamp("ms"))}, "timestamp is of type timestamp"
     ),

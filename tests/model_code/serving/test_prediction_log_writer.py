@@ -136,6 +136,40 @@ def test_a_failure_is_not_retried_without_a_pause(make, tmp_path):
     assert log._metrics.log_failures._value.get() == 1
 
 
+def test_a_backlog_is_written_in_files_each_once(make, tmp_path, monkeypatch):
+    (tmp_path / "log").write_text("in the way")
+    log = make(rows_per_file=5)
+    for number in range(7):
+        log.add(answered(f"r{number}", 2))
+    wait_for(lambda: log._metrics.log_failures._value.get() == 1)
+    (tmp_path / "log").unlink()
+    write, calls = pq.write_table, []
+
+    def fail_once(*arguments, **options):
+        calls.append(arguments)
+        if len(calls) == 2:
+            raise OSError("the disk is full")
+        write(*arguments, **options)
+
+    monkeypatch.setattr(pq, "write_table", fail_once)
+    assert [log._write(), log._write(), log._write()] == [False, True, True]
+    assert sorted(table.num_rows for table in read(tmp_path / "log")) == [2, 6, 6]
+    assert len({row["item_id"] for row in rows(tmp_path / "log")}) == 14
+    assert (outcome(log, "written"), len(calls)) == (14, 4)
+
+
+def test_answers_that_make_no_file_are_dropped_and_later_ones_are_written(make, tmp_path, caplog):
+    log = make(seconds_per_file=0.05)
+    log.add(answered("bad", 3)._replace(items=pa.array(["too few"])))
+    wait_for(lambda: outcome(log, "dropped") == 3)
+    log.add(answered("good", 2))
+    wait_for(lambda: outcome(log, "written") == 2)
+    assert {row["request_id"] for row in rows(tmp_path / "log")} == {"good"}
+    assert log._metrics.log_failures._value.get() == 1
+    assert "3 rows are dropped, they make no file" in caplog.text
+    assert not list((tmp_path / "log").glob(".*"))
+
+
 def test_what_is_lost_at_the_end_is_counted(make, tmp_path, caplog):
     (tmp_path / "log").write_text("in the way")
     log = make()

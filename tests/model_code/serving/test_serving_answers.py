@@ -17,7 +17,7 @@ from model_code.scoring import predict, sigmoid
 from model_code.sequences.batches import ResidentLog
 from model_code.sequences.data import SequenceData, SequenceFolder
 from model_code.sequences.logged_ids import LoggedIds
-from model_code.serving.app import create_app
+from model_code.serving.app import PROBLEMS, create_app
 from model_code.serving.schema import RankResponse
 from model_code.serving.service import Service
 from model_code.serving.settings import ServingSettings
@@ -57,7 +57,7 @@ def test_scores_equal_the_batch_scorers(name, backend, serve, bundles, split, re
 
 
 def test_answers_follow_the_schema_and_say_what_is_unknown(client, bundles):
-    history, candidates = [1, UNSEEN, 5], [3, UNSEEN, 3, 2**80]
+    history, candidates = [1, UNSEEN, 5], [3, UNSEEN, 3, 2**64]
     answer = client.post("/rank", json={"history": history, "candidates": candidates})
     body = RankResponse[int].model_validate_json(answer.content, strict=True)
     assert [candidate.item_id for candidate in body.candidates] == candidates
@@ -140,6 +140,18 @@ REFUSED = {
     "truth as id": (GOOD | {"candidates": [True]}, 422, "candidates.0: Input should be a valid integer"),
     "text user": (GOOD | {"user_id": "u"}, 422, "user_id: Input should be a valid integer, not 'u'"),
     "number as truth": (GOOD | {"explain": 1}, 422, "explain: Input should be a valid boolean, not 1"),
+    "large id": (
+        GOOD | {"candidates": [2**64 + 1]}, 422,
+        "candidates.0: Input should be less than or equal to 18446744073709551616, not 18446744073709551617",
+    ),
+    "very large id": (GOOD | {"history": [-(10**4000)]}, 422, "history.0: Input should be greater than"),
+    "large user": (GOOD | {"user_id": 2**64 + 1}, 422, "user_id: Input should be less than or equal"),
+    "unknown fields": (
+        GOOD | {f"f{number}": 1 for number in range(9_000)}, 422,
+        "f0: there is no such field; f1: there is no such field; f2: there is no such field; "
+        "f3: there is no such field; f4: there is no such field; and 8,995 more",
+    ),
+    "long name": (GOOD | {"x" * 200_000: 1}, 422, f"{'x' * 60}...: there is no such field"),
     "unknown field": (GOOD | {"histroy": [1]}, 422, "histroy: there is no such field"),
     "long value": (GOOD | {"candidates": "x" * 9999}, 422, "candidates: Input should be a valid array, not"),
     "time alone": (
@@ -229,13 +241,12 @@ def test_an_internal_error_tells_nothing_but_is_logged(serve, monkeypatch, caplo
 
 def test_health_says_what_is_served(serve, bundles):
     bundle = bundles["deminet"]
-    checksum = bundle.manifest["checksums"]["model.safetensors"]
     health = serve().get("/health").json()
     assert health.pop("since").endswith("+00:00")
     assert health == {
         "status": "ok",
         "model": "deminet",
-        "model_version": f"deminet-{checksum[:12]}",
+        "model_version": bundle.identity,
         "backend": "torch",
         "known_users": 150,
         "explains": True,
@@ -246,11 +257,15 @@ def test_health_says_what_is_served(serve, bundles):
 def test_the_schema_is_published_with_types_and_limits(lasting):
     paths = lasting.get("/openapi.json").json()["paths"]
     schema = paths["/rank"]["post"]["requestBody"]["content"]["application/json"]["schema"]
-    assert schema["properties"]["candidates"] | {"description": ""} == {
-        "items": {"type": "integer"}, "maxItems": 200, "minItems": 1, "title": "Candidates", "type": "array",
+    item = {"type": "integer", "minimum": -(2**64), "maximum": 2**64}
+    candidates, history = (schema["properties"][name] for name in ("candidates", "history"))
+    assert candidates | {"description": ""} == {
+        "items": item, "maxItems": 200, "minItems": 1, "title": "Candidates", "type": "array",
         "description": "",
     }  # fmt: skip
-    assert set(paths["/rank"]["post"]["responses"]) == {"200", "400", "404", "408", "413", "422", "503"}
+    limited = {"items": item, "maxItems": 1000, "minItems": 1, "type": "array"}
+    assert history["anyOf"] == [limited, {"type": "null"}]
+    assert set(paths["/rank"]["post"]["responses"]) == {"200", *map(str, PROBLEMS)}
     assert set(paths) == {"/rank", "/health", "/metrics"}
 
 
@@ -271,6 +286,12 @@ def test_ids_are_texts_where_the_log_has_texts(tmp_path, bundles):
         assert [candidate["item_id"] for candidate in answer.json()["candidates"]] == body["candidates"]
         refused = client.post("/rank", json=body | {"candidates": [3]})
         assert refused.json()["detail"] == "candidates.0: Input should be a valid string, not 3"
+        longest = body | {"candidates": ["é" * 256], "user_id": "é" * 256}
+        assert client.post("/rank", json=longest).status_code == 200
+        for longer in ({"candidates": ["é" * 257]}, {"history": ["é" * 257]}, {"user_id": "é" * 257}):
+            refused = client.post("/rank", json=body | longer)
+            assert refused.status_code == 422
+            assert "should have at most 256 characters" in refused.json()["detail"]
         half = b'{"history": ["\\ud800"], "candidates": ["a"]}'  # of a character
         assert client.post("/rank", content=half).status_code == 400
 

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import Request, urlopen
@@ -42,11 +42,22 @@ def wait_until_ready(process, url):
     raise TimeoutError(url)
 
 
+def status_beside_idle_connections(port, idle):
+    """Of a request, by the last of some connections."""
+    with ExitStack() as stack:
+        sockets = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(idle + 1)
+        ]
+        sockets[-1].sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+        return sockets[-1].recv(12).split()[1]
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_serves_until_it_is_told_to_stop_and_writes_its_log(number, bundles, split, tmp_path):
     config = tmp_path / "serving.yaml"
     config.write_text(
-        f"bundle: /replaced\nhistories: {split / 'events.parquet'}\n"
+        f"bundle: /replaced\nbundle_checksum: '{bundles['deminet'].checksum}'\n"
+        f"histories: {split / 'events.parquet'}\nmax_connections: 2\n"
         f"prediction_log:\n  folder: {tmp_path / 'log'}\n"
     )
     port, bundle = free_port(), bundles["deminet"]
@@ -57,6 +68,10 @@ def test_serves_until_it_is_told_to_stop_and_writes_its_log(number, bundles, spl
             url = f"http://127.0.0.1:{port}"
             assert wait_until_ready(process, url)["status"] == "ok"
             answer = ask(f"{url}/rank", {"history": [1, 2], "candidates": [3, 4]})
+            assert status_beside_idle_connections(port, 2) == b"503"
+            end = time.monotonic() + 20
+            while status_beside_idle_connections(port, 1) != b"200":  # until the others are closed there too
+                assert time.monotonic() < end
             process.send_signal(number)
             assert process.wait(30) == 0, process.stderr.read()
         finally:
@@ -82,6 +97,14 @@ def test_what_keeps_it_from_starting_is_said_in_a_line(bundles, tmp_path):
             f"{bundles['din'].path}/onnx/model.onnx: missing",
         ),
         (f"bundle: {bundles['din'].path}\nhistories: /nothing\n", "/nothing: cannot be read as Parquet"),
+        (
+            f"bundle: {bundles['din'].path}\nbundle_checksum: {'a' * 64}\n",
+            f"{bundles['din'].path}/bundle.json: is not the one that was registered",
+        ),
+        (
+            "bundle: x\nbundle_checksum: abc\n",
+            "serving.bundle_checksum = 'abc': should be 64 hexadecimal digits",
+        ),
         ("bundle: x\nport: 0\n", "serving.port = 0: should be a number from 1 to 65535"),
         ("- 1\n", f"{config}: should be settings by name"),
     ):
