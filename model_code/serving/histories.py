@@ -61,8 +61,8 @@ class Histories:
             vocabulary: of the model, whose ids have the types of the log's.
 
         Raises:
-            HistoriesError: when a column is missing, is not of the type in the model's log, or has nulls
-                (categories may).
+            HistoriesError: when a column is missing, is not of the type in the model's log, or has nulls,
+                categories excepted.
         """
         table = _read(path, vocabulary)
         order = ["user_id", "timestamp", "item_id"]
