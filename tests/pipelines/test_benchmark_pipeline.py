@@ -63,6 +63,7 @@ def test_leaves_a_report_and_its_numbers(project, first):
     assert str(folder.relative_to(project.folder) / "benchmark.html") in first.output
 
 
+@pytest.mark.slow
 def test_another_seed_trains_only_what_is_new(project, first):
     kept = {path: path.stat().st_mtime_ns for path in project.folder.glob("checkpoints/benchmark/*/eval*")}
     assert len(kept) == 5

@@ -160,7 +160,12 @@ def test_a_prediction_log_is_watched_against_an_earlier_time_of_its_own(project,
     project.shell(f".venv/bin/python - <<'END'\n{PREDICTIONS}\nEND")
     window = {"start": "2024-03-17T00:00:00+00:00", "end": "2024-03-18T00:00:00+00:00"}
     earlier = {"start": "2024-03-16T00:00:00+00:00", "end": "2024-03-17T00:00:00+00:00"}
-    predictions = {"path": "served", "labels": "labels-1.parquet", "reference": earlier}
+    predictions = {
+        "path": "served",
+        "labels": "labels-1.parquet",
+        "reference": earlier,
+        "model_version": "1",
+    }
     run = project.run_pipeline(
         PIPELINE, {"window": window, "predictions": predictions, "monitoring": {"sample_rows": 0}}
     )

@@ -111,16 +111,18 @@ def test_scoring_pipeline_scores_with_the_promoted_version(project, first):
     found = pq.read_table(scores / "scores.parquet").to_pandas()
     assert found.groupby("user_id")["rank"].apply(list).to_dict() == {1: [1, 2, 3, 4, 5], 2: [1, 2, 3, 4, 5]}
     assert pq.read_table(scores / "unscored.parquet")["user_id"].to_pylist() == [10**9]
-    history = pq.read_table(log / "events.parquet", filters=[("user_id", "=", 2)])["item_id"].to_pylist()
+    history = pq.read_table(log / "events.parquet", filters=[("user_id", "=", 2)])
+    items, categories = (history[name].to_pylist() for name in ("item_id", "category_id"))
     best = found[found.user_id == 2]
-    expected = Bundle(bundle).ranker().rank(history, best["item_id"].tolist(), user=2)
+    ranker = Bundle(bundle).ranker()
+    expected = ranker.rank(items, best["item_id"].tolist(), user=2, history_categories=categories)
     np.testing.assert_allclose(best["score"], expected, atol=1e-6)
 
 
 def test_scoring_without_a_promoted_version_says_what_to_do(project, first):
     run = project.run_pipeline(SCORING, {"log": "log.yaml", "model": "nobody"})
     assert run.code != 0
-    assert "model 'nobody': none of its versions is in production or in staging" in run.output
+    assert "no version of nobody is promoted" in run.output
 
 
 def test_registered_bundle_gives_the_scores_that_were_evaluated(project, first):

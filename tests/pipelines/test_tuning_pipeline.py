@@ -71,6 +71,7 @@ def test_more_trials_go_on_from_the_ones_there_are(project, first):
     assert len(after) == 3
 
 
+@pytest.mark.slow
 def test_training_pipeline_shares_the_sequences(project, first):
     run = project.run()
     assert run.code == 0, run.output

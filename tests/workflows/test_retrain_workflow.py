@@ -103,6 +103,7 @@ def first(developer, tmp_path_factory):
     return runner, runner.follow(WORKFLOW, "retrain", "push")
 
 
+@pytest.mark.slow
 def test_the_first_champion_is_trained_and_proposed(developer, first):
     runner, outputs = first
     assert outputs["outcome"] == "promoted"
