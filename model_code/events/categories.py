@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import ibis
 from ibis.backends.duckdb import Backend
 
-from model_code.events.checks import is_integer
 from model_code.events.errors import IngestError
 from model_code.events.raw_table import CATEGORY_TABLE, open_table
 from model_code.events.source import CategoryTableSettings
+from model_code.events.staged_ids import as_integer
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def read_categories(connection: Backend, settings: CategoryTableSettings) -> Cat
     )
     table = connection.create_table(ibis.util.gen_name("categories"), grouped, temp=True)
     conflicts = (table.choices > 1).sum()
-    integers = is_integer(table.category_id).all()
+    integers = as_integer(table.category_id).notnull().all()
     facts = table.agg(items=table.count(), rows=table.rows.sum(), conflicts=conflicts, integers=integers)
     counts = facts.to_pyarrow().to_pylist()[0]
     if not counts["items"]:
