@@ -15,7 +15,8 @@ def test_a_category_table_is_joined_and_its_row_order_does_not_matter(tmp_path):
         log = run(tmp_path / "a.csv", tmp_path / "out", categories=table)
         contents.append(log.events.read_bytes())
     assert [event["category_id"] for event in events(log)] == [10, 30, None]
-    assert log.manifest["category_table"] == {"rows": 6, "items": 2, "unusable": 2, "conflicts": 1}
+    counts = {"rows": 6, "other_rows": 0, "unusable": 2, "items": 2, "conflicts": 1, "unlisted": None}
+    assert log.manifest["category_table"] == counts
     assert contents[0] == contents[1]
 
 
