@@ -16,9 +16,9 @@ from model_code.events.parquet_files import read_parquet
 from model_code.events.plausibility import is_plausible
 from model_code.events.raw_files import find_files
 from model_code.events.raw_table import CATEGORY_LIST, CATEGORY_TABLE, open_table
-from model_code.events.readers import READERS
 from model_code.events.source import CategoryTableSettings
 
+LINES_OF_OBJECTS = (".jsonl", ".json")
 FIRST, LAST = 1 - 2**63, 2**63 - 1  # ms; no event is earlier, and all are before the last
 
 
@@ -129,7 +129,7 @@ def _open(connection: Backend, settings: CategoryTableSettings, scratch: Path) -
         rows, records = raw.count, raw.scan(connection).records
         records = records.filter(records.record.notnull(), ~records.broken)
     else:
-        files = find_files(settings.path, READERS, CATEGORY_TABLE.path).paths
+        files = find_files(settings.path, LINES_OF_OBJECTS, CATEGORY_TABLE.path).paths
         parsed = scratch / "categories.parquet"
         notation = NOTATIONS[settings.format]
         rows = write_category_paths(files, notation, settings.item_id, settings.category_id, parsed)
