@@ -5,6 +5,7 @@ from __future__ import annotations
 import ibis
 
 from model_code.events.click_log import USER_GROUPS
+from model_code.events.staged_ids import id_text
 
 HOUR = 60 * 60 * 1000  # ms
 MOST_BEHAVIORS = 50  # the rarer ones are counted together
@@ -21,18 +22,22 @@ def count_behaviors(staged: ibis.Table) -> ibis.Table:
     frequent = passed.group_by("behavior").agg(events=passed.count())
     frequent = frequent.order_by([frequent.events.desc(), frequent.behavior]).limit(MOST_BEHAVIORS)
     frequent = frequent.select(name="behavior")
-    named = passed.left_join(frequent, passed.behavior == frequent.name)
+    time = passed.timestamp
+    hourly = passed.group_by(
+        "user_id", "user_id_number", "behavior", hour=time - (time % HOUR + HOUR) % HOUR
+    ).agg(events=passed.count())
+    named = hourly.left_join(frequent, hourly.behavior == frequent.name)
     # The digest's first byte: DuckDB's own hash may change with its version.
-    digest = named.user_id.hexdigest("md5")
+    digest = id_text(named, "user_id").hexdigest("md5")
     group = (hex_digit(digest, 0) * 16 + hex_digit(digest, 1)) % USER_GROUPS
-    time = named.timestamp
     keyed = named.select(
-        hour=(time - (time % HOUR + HOUR) % HOUR),
+        "hour",
+        "events",
         user_group=group.cast("int16"),
         behavior=ibis.coalesce(named.name, OTHER),
     )
     keys = ["hour", "user_group", "behavior"]
-    return keyed.group_by(keys).agg(events=keyed.count()).order_by(keys)
+    return keyed.group_by(keys).agg(events=keyed.events.sum().cast("int64")).order_by(keys)
 
 
 def hex_digit(text: ibis.expr.types.StringValue, place: int) -> ibis.expr.types.IntegerValue:

@@ -10,13 +10,14 @@ import ibis
 from ibis.backends.duckdb import Backend
 
 from model_code.events.category_paths import NOTATIONS, write_category_paths
-from model_code.events.checks import is_integer, milliseconds
+from model_code.events.checks import milliseconds, stripped
 from model_code.events.errors import IngestError
 from model_code.events.parquet_files import read_parquet
 from model_code.events.plausibility import is_plausible
 from model_code.events.raw_files import find_files
 from model_code.events.raw_table import CATEGORY_LIST, CATEGORY_TABLE, open_table
 from model_code.events.source import CategoryTableSettings
+from model_code.events.staged_ids import as_integer
 
 LINES_OF_OBJECTS = (".jsonl", ".json")
 FIRST, LAST = 1 - 2**63, 2**63 - 1  # ms; no event is earlier, and all are before the last
@@ -61,13 +62,15 @@ class Categories:
     all_integers: bool
 
     def join(self, events: ibis.Table) -> ibis.Table:
-        """Add ``category_id`` to events, as known at their ``timestamp``; NULL where it is not."""
-        table = self.table.rename(item="item_id")
-        same = events.item_id == table.item
-        joined = events.left_join(
-            table, [same, events.timestamp >= table.valid_from, events.timestamp < table.valid_to]
-        )
-        return joined.drop("item", "valid_from", "valid_to")
+        """Add ``category_id`` to events, as known at their ``timestamp``; NULL where it is not.
+
+        Args:
+            events: with ``item_id``, and the same as text in ``item``.
+        """
+        table = self.table
+        begun, lasts = events.timestamp >= table.valid_from, events.timestamp < table.valid_to
+        joined = events.left_join(table, [events.item == table.item_id, begun, lasts])
+        return joined.drop("item_id_right", "valid_from", "valid_to")
 
 
 def read_categories(
@@ -96,7 +99,7 @@ def read_categories(
         other_rows=table.other_rows.sum(),
         items=table.item_id.nunique(),
         conflicts=(table.choices > 1).sum(),
-        integers=is_integer(table.category_id).all(where=usable),
+        integers=as_integer(table.category_id).notnull().all(where=usable),
         latest=table.valid_from.max(where=usable),
     )
     found = facts.to_pyarrow().to_pylist()[0]
@@ -118,7 +121,7 @@ def read_categories(
 
 
 def _open(connection: Backend, settings: CategoryTableSettings, scratch: Path) -> tuple[int, ibis.Table]:
-    """How many records there are, and those that have the form of one, as texts."""
+    """How many records there are, and those that have the form of one, as `stripped` texts."""
     columns = {"item_id": settings.item_id, "category_id": settings.category_id}
     if settings.only:
         columns["only"] = settings.only.column
@@ -128,13 +131,14 @@ def _open(connection: Backend, settings: CategoryTableSettings, scratch: Path) -
         raw = open_table(settings.path, columns, None, CATEGORY_TABLE)
         rows, records = raw.count, raw.scan(connection).records
         records = records.filter(records.record.notnull(), ~records.broken)
+        records = records.select(**stripped(records, list(columns)))
     else:
         files = find_files(settings.path, LINES_OF_OBJECTS, CATEGORY_TABLE.path).paths
         parsed = scratch / "categories.parquet"
         notation = NOTATIONS[settings.format]
         rows = write_category_paths(files, notation, settings.item_id, settings.category_id, parsed)
         records = read_parquet(connection, parsed)
-    return rows, records.select(**{name: records[name].strip().nullif("") for name in columns})
+    return rows, records
 
 
 def _grouped(records: ibis.Table, settings: CategoryTableSettings, unit: str) -> ibis.Table:

@@ -117,8 +117,8 @@ def _narrowest(path: Any) -> Any:
 
 
 def _text(value: Any) -> str | None:
-    """A text or a whole number as text; raises a `ValueError` on a text that UTF-8 cannot hold."""
+    """A text, stripped, or a whole number as text; raises a `ValueError` on what UTF-8 cannot hold."""
     if isinstance(value, str):
         value.encode()
-        return value
+        return value.strip(" \t\n\r\v\f") or None
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else None

@@ -25,9 +25,12 @@ from model_code.events.quarantine import quarantine
 from model_code.events.raw_table import LOG, RawTable, open_table
 from model_code.events.readers.reader import Scan
 from model_code.events.source import SourceSettings
+from model_code.events.staged_ids import id_text, number_column, typed_id
 from model_code.events.survey import Survey, id_type, is_wanted, survey
 from model_code.files import replacing, write_json
 from model_code.settings import SettingsError
+
+CASTS = {"BIGINT": "int64", "VARCHAR": "string"}  # to Ibis' names of the types
 
 
 def ingest(source: SourceSettings, engine: EngineSettings, out: Path) -> ClickLog:
@@ -153,13 +156,14 @@ def _events(
 ) -> ibis.Table:
     """The events to keep, each once, in their total order."""
     kept = staged.filter(staged.reason.isnull(), is_wanted(staged, source))
+    ids = {name: typed_id(kept, name, kind) for name, kind in id_types.items() if name in kept.columns}
+    others = [name for name in ("timestamp", "behavior") if name in kept.columns]
+    kept = kept.select(*others, **ids, item=id_text(kept, "item_id"))
     if categories:
         kept = categories.join(kept)
+        kept = kept.mutate(category_id=kept.category_id.cast(CASTS[id_types["category_id"]]))
     elif "category_id" not in kept.columns:
-        kept = kept.mutate(category_id=ibis.null("string"))
-    kept = kept.mutate(
-        **{name: kept[name].cast("int64") for name, kind in id_types.items() if kind == "BIGINT"}
-    )
+        kept = kept.mutate(category_id=ibis.null(CASTS[id_types["category_id"]]))
     # Records of one event may differ in category alone: a known one goes before NULL, then the smallest.
     events = kept.group_by(_identity(kept)).agg(category_id=kept.category_id.min())
     order = [name for name in ("user_id", "timestamp", "item_id", "behavior") if name in events.columns]
@@ -169,7 +173,8 @@ def _events(
 
 def _identity(table: ibis.Table) -> list[str]:
     """The columns that tell one event from another."""
-    return [name for name in ("user_id", "item_id", "timestamp", "behavior") if name in table.columns]
+    ids = ("user_id", number_column("user_id"), "item_id", number_column("item_id"))
+    return [name for name in (*ids, "timestamp", "behavior") if name in table.columns]
 
 
 def _balance(

@@ -43,6 +43,8 @@ def pairs(tmp_path, lines, notation="literal_paths", name="meta.json"):
         ("{'asin': 'ä', 'categories': [['Bücher', '\\u672c']]}", ("ä", "本")),
         ("{'asin': 'a', 'title': '\\d', 'categories': [['C\\\\D']]}", ("a", "C\\D")),
         ("{'asin': 'a', 'price': -1.5, 'categories': [['B']]}\r", ("a", "B")),
+        ("{'asin': ' a\\n', 'categories': [[' B ']]}", ("a", "B")),
+        ("{'asin': ' ', 'categories': [['']]}", (None, None)),
         ("{'asin': 'a'}", ("a", None)),
         ("{'asin': 'a', 'categories': []}", ("a", None)),
         ("{'asin': 'a', 'categories': [[]]}", ("a", None)),
