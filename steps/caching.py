@@ -45,15 +45,13 @@ def code_version(*modules: str, without: Collection[str] = ()) -> str:
 
 
 def raw_version(source: SourceSettings) -> str:
-    """Version of a source's raw files, its category table included.
+    """Version of a source's raw files, those that tell of categories included.
 
     Raises:
         model_code.events.errors.IngestError: when there are none.
     """
-    files = [*find_files(source.path, READERS, "source.path").paths]
-    if source.categories:
-        files += find_files(source.categories.path, READERS, "source.categories.path").paths
-    return files_version(files)
+    places = source.paths().items()
+    return files_version(file for key, path in places for file in find_files(path, READERS, key).paths)
 
 
 def files_version(paths: Iterable[Path]) -> str:

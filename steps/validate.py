@@ -45,7 +45,8 @@ def validate(
         folder.path.mkdir(parents=True)
         result = validate_apart(log, ROOT / suite, limits, engine, folder.result_file)
         health = measure(log, engine)
-        report = ValidationReport(name=name, result=result, balance=log.balance, health=health)
+        table = log.manifest["category_table"]
+        report = ValidationReport(name, result, log.balance, health, table)
         render_validation(report, folder.report)
         notes.update(
             expectations=len(result.outcomes), failed=dict(result.failures), suite_version=suite_version

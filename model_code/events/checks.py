@@ -42,11 +42,7 @@ def check(records: ibis.Table, source: SourceSettings) -> ibis.Table:
         space, NULL if empty.
     """
     texts = [name for name in (*IDS, "timestamp", "behavior") if name in records.columns]
-    # Stripping costs more than all else here, and few logs have anything to strip. JSON writes a tab as \t.
-    spaced = records.record.re_search(r"[ \t\n\r\v\f\\]")
-    records = records.mutate(
-        **{name: ibis.ifelse(spaced, records[name].strip(), records[name]).nullif("") for name in texts}
-    )
+    records = records.mutate(**stripped(records, texts))
     records = records.mutate(milliseconds=milliseconds(records.timestamp, source.time.unit))
     records = records.mutate(reason=_reason(records, source))
     failed = records.reason.notnull()
@@ -60,6 +56,13 @@ def check(records: ibis.Table, source: SourceSettings) -> ibis.Table:
         record=ibis.ifelse(failed, records.record, None),
         timestamp=records.milliseconds,
     )
+
+
+def stripped(records: ibis.Table, names: list[str]) -> dict[str, StringValue]:
+    """Texts of `Scan.records` without outer white space, NULL if empty."""
+    # Stripping costs more than all else here, and few logs have anything to strip. JSON writes a tab as \t.
+    spaced = records.record.re_search(r"[ \t\n\r\v\f\\]")
+    return {name: ibis.ifelse(spaced, records[name].strip(), records[name]).nullif("") for name in names}
 
 
 def milliseconds(text: StringValue, unit: str) -> IntegerValue:

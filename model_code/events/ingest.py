@@ -64,7 +64,7 @@ def ingest(source: SourceSettings, engine: EngineSettings, out: Path) -> ClickLo
         staged = _stage(connection, scan, source, Path(scratch) / "staged.parquet")
         found = survey(staged, scan, source)
         refuse_implausible(found, staged, scan, source, raw.count)
-        categories = _categories(connection, source)
+        categories = _categories(connection, source, Path(scratch))
         id_types = _id_types(found, source, categories)
         write_parquet(connection, quarantine(staged, scan.rejects(), raw), log.quarantine)
         write_parquet(connection, _events(staged, source, id_types, categories), log.events)
@@ -103,11 +103,11 @@ def _reading(path: str) -> Iterator[None]:
         ) from error
 
 
-def _categories(connection: Backend, source: SourceSettings) -> Categories | None:
+def _categories(connection: Backend, source: SourceSettings, scratch: Path) -> Categories | None:
     if source.categories is None:
         return None
     with _reading(source.categories.path):
-        return read_categories(connection, source.categories)
+        return read_categories(connection, source.categories, source.time.unit, scratch)
 
 
 def _set_zone(connection: Backend, zone: str) -> None:
@@ -143,9 +143,11 @@ def _id_types(found: Survey, source: SourceSettings, categories: Categories | No
 
 def _refuse_strange_items(source: SourceSettings, without_category: int, kept: int) -> None:
     if source.categories and without_category == kept:
+        time = ", at the event's time" if source.categories.valid_from else ""
         raise IngestError(
-            f"{source.categories.path}: no event's item is among its items; check source.columns.item_id "
-            "and source.categories.item_id: ids are compared as texts, so that 2.0 is not 2"
+            f"{source.categories.path}: no event's item is among its items{time}; check "
+            "source.columns.item_id and source.categories.item_id: ids are compared as texts, so that 2.0 is "
+            "not 2"
         )
 
 
@@ -158,7 +160,7 @@ def _events(
     others = [name for name in ("timestamp", "behavior") if name in kept.columns]
     kept = kept.select(*others, **ids, item=id_text(kept, "item_id"))
     if categories:
-        kept = kept.left_join(categories.table, kept.item == categories.table.item_id)
+        kept = categories.join(kept)
         kept = kept.mutate(category_id=kept.category_id.cast(CASTS[id_types["category_id"]]))
     elif "category_id" not in kept.columns:
         kept = kept.mutate(category_id=ibis.null(CASTS[id_types["category_id"]]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,12 +32,15 @@ class ValidationReport:
         result: the expectations and what was seen.
         balance: where each raw row went.
         health: aggregates over all events.
+        category_table: counts of the table that categories come from, as the log's manifest has them;
+            ``None`` if the log has its own.
     """
 
     name: str
     result: ValidationResult
     balance: Balance
     health: LogHealth
+    category_table: Mapping[str, int | None] | None = None
 
 
 def render_validation(report: ValidationReport, out: Path) -> None:
@@ -45,7 +49,7 @@ def render_validation(report: ValidationReport, out: Path) -> None:
     context = {
         "name": report.name,
         "verdict": _verdict(result),
-        "facts": _facts(health),
+        "facts": _facts(health) + _category_facts(report.category_table),
         "raw": report.balance.raw,
         "parts_of_raw": parts,
         "unaccounted": report.balance.raw - sum(part["rows"] for part in parts),
@@ -111,6 +115,19 @@ def _facts(health: LogHealth) -> list[tuple[str, str]]:
     if health.behaviors:
         facts.append(("Behaviours", shorten(", ".join(health.behaviors))))
     return facts
+
+
+def _category_facts(table: Mapping[str, int | None] | None) -> list[tuple[str, str]]:
+    if table is None:
+        return []
+    named = {
+        "items": "items",
+        "conflicts": "conflicts",
+        "unusable": "unusable rows",
+        "unlisted": "categories not in the list",
+    }
+    counts = [f"{table[key]:,} {name}" for key, name in named.items() if table[key] is not None]
+    return [("Table of categories", ", ".join(counts))]
 
 
 def _parts(balance: Balance) -> list[dict[str, Any]]:

@@ -82,6 +82,23 @@ def test_raw_version_follows_every_file_of_log_and_category_table(tmp_path):
         caching.raw_version(source)
 
 
+def test_raw_version_follows_the_files_that_a_published_format_implies(tmp_path):
+    names = ("events", "item_properties_part1", "item_properties_part2", "category_tree")
+    for name in names:
+        (tmp_path / f"{name}.csv").write_text("a\n")
+    source = SourceSettings(path=str(tmp_path), format="retailrocket")
+    seen = {caching.raw_version(source)}
+    for name in names:
+        os.utime(tmp_path / f"{name}.csv", (1, 1))
+        seen.add(caching.raw_version(source))
+    assert len(seen) == 5
+    books = SourceSettings(
+        path=str(tmp_path / "events.csv"), format="amazon_2014", metadata=str(tmp_path / "no.json")
+    )
+    with pytest.raises(IngestError, match=r"source\.metadata: .*no\.json does not exist"):
+        caching.raw_version(books)
+
+
 def test_a_cell_of_a_benchmark_depends_on_its_own_model_alone():
     din, moe = (Cell(choice=ModelChoice(name=name), training=TrainingSettings()) for name in ("din", "moe"))
     without = {"model_code.models.table", *MODEL_MODULES} - {"model_code.models.din"}
