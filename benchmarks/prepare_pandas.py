@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from model_code.events.source import TAOBAO
+from model_code.events.source import SourceSettings
 from model_code.events.split import cut_index
 from model_code.sequences.settings import SequenceSettings
 
@@ -21,10 +21,11 @@ FIRST_ID = 2  # after padding and unknown
 def prepare_in_pandas(raw: Path, settings: SequenceSettings, out: Path) -> None:
     """Write a log's event arrays and the samples of each part."""
     out.mkdir()
-    events = pd.read_csv(raw, header=None, names=list(TAOBAO["header"]))
-    start, end = (moment // 1000 for moment in TAOBAO["window"].milliseconds())
+    source = SourceSettings(path=str(raw), format="taobao").as_table()
+    events = pd.read_csv(raw, header=None, names=list(source.header or ()))
+    start, end = (moment // 1000 for moment in source.window.milliseconds() if moment)
     events = events[events["timestamp"].between(start, end, inclusive="left")].drop_duplicates()
-    events = events[events["behavior"].isin(TAOBAO["behaviors_kept"])]
+    events = events[events["behavior"].isin(source.behaviors_kept or ())]
     lengths = events.groupby("user_id")["item_id"].transform("size")
     events = events[lengths >= MIN_INTERACTIONS]
     events = events.sort_values(["user_id", "timestamp", "item_id"], ignore_index=True)

@@ -17,7 +17,7 @@ from model_code.events.click_log import ClickLog
 from model_code.events.engine import EngineSettings
 from model_code.events.health import measure as measure_health
 from model_code.events.ingest import ingest
-from model_code.events.source import TAOBAO, SourceSettings
+from model_code.events.source import SourceSettings
 from model_code.events.split import SplitLog, SplitSettings, split
 from model_code.events.validation_settings import ValidationSettings
 from model_code.sequences.build import build
@@ -54,9 +54,8 @@ def run(payload: Mapping[str, Any]) -> Result:
 
 def sort_in_duckdb(raw: Path, out: Path, engine: EngineSettings) -> None:
     """Read the CSV with its types given, and write it sorted by user and time."""
-    numbers = [name for name in TAOBAO["header"] if name != "behavior"]
-    columns = {"behavior": "VARCHAR"} | dict.fromkeys(numbers, "BIGINT")
-    types = {name: columns[name] for name in TAOBAO["header"]}
+    header = SourceSettings(path=str(raw), format="taobao").as_table().header or ()
+    types = {name: "VARCHAR" if name == "behavior" else "BIGINT" for name in header}
     with duckdb.connect(config={**engine.config(), "temp_directory": str(out.parent)}) as connection:
         rows = connection.read_csv(str(raw), header=False, columns=types)
         rows.order("user_id, timestamp").write_parquet(str(out))
