@@ -11,17 +11,17 @@ MOST_BEHAVIORS = 50  # the rarer ones are counted together
 OTHER = "(other)"
 
 
-def count_behaviors(staged: ibis.Table) -> ibis.Table:
-    """Count the records that passed all checks, repeats included, by hour, group of users and behavior.
+def count_behaviors(events: ibis.Table) -> ibis.Table:
+    """Count events by hour, group of users and behavior.
 
     Args:
-        staged: the checked records, as `model_code.events.checks.check` returns them.
+        events: each once: ``user_id`` (text), ``timestamp`` (ms), ``behavior``; those without are left out.
     """
-    passed = staged.filter(staged.reason.isnull(), staged.behavior.notnull())
-    frequent = passed.group_by("behavior").agg(events=passed.count())
+    events = events.filter(events.behavior.notnull())
+    frequent = events.group_by("behavior").agg(events=events.count())
     frequent = frequent.order_by([frequent.events.desc(), frequent.behavior]).limit(MOST_BEHAVIORS)
     frequent = frequent.select(name="behavior")
-    named = passed.left_join(frequent, passed.behavior == frequent.name)
+    named = events.left_join(frequent, events.behavior == frequent.name)
     # The digest's first byte: DuckDB's own hash may change with its version.
     digest = named.user_id.hexdigest("md5")
     group = (hex_digit(digest, 0) * 16 + hex_digit(digest, 1)) % USER_GROUPS

@@ -1,6 +1,8 @@
 """What a step's cache key depends on."""
 
 import os
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -60,7 +62,8 @@ def test_version_follows_the_source(tmp_path, monkeypatch):
     assert caching.code_version("model_code.user") != before
 
 
-def test_raw_version_follows_every_file_of_log_and_category_table(tmp_path):
+def test_raw_version_follows_every_file_of_log_and_category_table(tmp_path, monkeypatch):
+    monkeypatch.setattr(caching, "HASHES", tmp_path / "hashes.json")
     log, table = tmp_path / "log", tmp_path / "table"
     for folder in (log, table):
         folder.mkdir()
@@ -70,13 +73,17 @@ def test_raw_version_follows_every_file_of_log_and_category_table(tmp_path):
         columns=ColumnSettings(user_id="u", item_id="i", timestamp="t"),
         categories=CategoryTableSettings(path=str(table), item_id="i", category_id="c"),
     )
-    seen = {caching.raw_version(source)}
-    for path in (log / "a.csv", table / "a.csv"):
-        os.utime(path, (1, 1))
-        seen.add(caching.raw_version(source))
-    (log / "b.csv").write_text("u,i,t\n")
-    seen.add(caching.raw_version(source))
-    assert len(seen) == 4
+    seen = [caching.raw_version(source)]
+    for path in (log / "a.csv", table / "a.csv", log / "b.csv"):
+        os.utime(log / "a.csv", (1, 1))
+        assert caching.raw_version(source) == seen[-1], "touched is not changed"
+        path.write_text("u,i,t\n1,2,3\n")
+        seen.append(caching.raw_version(source))
+    shutil.copytree(tmp_path / "log", tmp_path / "elsewhere")
+    assert caching.raw_version(replace(source, path=str(tmp_path / "elsewhere"))) == seen[-1]
+    (log / "b.csv").unlink()
+    assert caching.raw_version(source) == seen[2]
+    assert len(set(seen)) == len(seen)
     Path(table / "a.csv").unlink()
     with pytest.raises(IngestError, match=r"source\.categories\.path"):
         caching.raw_version(source)
