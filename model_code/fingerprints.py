@@ -11,6 +11,7 @@ import hashlib
 import json
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from model_code.checksums import checksum
@@ -32,7 +33,8 @@ def fingerprint(files: Mapping[str, Path], memory: Path) -> str:
     seen = dict(known)
     hashes = {name: _hash(path, seen) for name, path in sorted(files.items())}
     if seen != known:
-        write_json(memory, seen)
+        with suppress(OSError):  # it only saves time
+            write_json(memory, seen)
     return hashlib.sha256(json.dumps(hashes).encode()).hexdigest()
 
 

@@ -40,6 +40,7 @@ def reports(project):
 def first(project):
     run = benchmark(project)
     assert run.code == 0, run.output
+    assert project.pages_without_lineage == []
     return run
 
 

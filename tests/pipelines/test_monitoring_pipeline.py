@@ -49,6 +49,7 @@ def first(project, refused):
     assert "promoted to staging" in run.output
     run = watch(project)
     assert run.code == 0, run.output
+    assert project.pages_without_lineage == []
     return run
 
 

@@ -37,6 +37,7 @@ def tune(project, trials, **parameters):
 def first(project):
     run = tune(project, 2)
     assert run.code == 0, run.output
+    assert project.pages_without_lineage == []
     return run
 
 
