@@ -111,7 +111,7 @@ def judge(
             champion_problem=problem,
         )
         write_json(folder.file, asdict(verdict))
-        log = LogFacts.of(data_version(lineage), split_log.manifest, prepared)
+        log = LogFacts.of(lineage, split_log.manifest, prepared)
         change = _log_change(log, champion)
         change.write(folder.log_change_file)
         report = ComparisonReport(

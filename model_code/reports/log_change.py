@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from model_code.files import read_json, write_json
+from model_code.lineage import data_version
 from model_code.reports.page import MISSING, count, moment
 from model_code.settings import parse
 
@@ -18,24 +19,28 @@ class LogFacts:
 
     Attributes:
         data_version: of the raw log.
+        raw_files: hash of its files: the same files have it before and after DVC pins them.
         counts: rows, users, items and samples, by what they are called.
         first: time of the first event that is kept, ms since 1970 UTC.
         last: of the last one.
     """
 
     data_version: str
+    raw_files: str
     counts: Mapping[str, int]
     first: int
     last: int
 
     @classmethod
-    def of(cls, data_version: str, split: Mapping[str, Any], sequences: Mapping[str, Any]) -> LogFacts:
+    def of(
+        cls, lineage: Mapping[str, str], split: Mapping[str, Any], sequences: Mapping[str, Any]
+    ) -> LogFacts:
         """Take the numbers from the manifests of the split log and of the sequences."""
-        counts = {f"{name.replace('_', ' ')} rows": rows for name, rows in split["balance"].items()}
+        counts = {name.replace("_", " "): rows for name, rows in split["balance"].items()}
         counts |= {name: split[name] for name in ("users", "items", "categories")}
         counts |= {f"{part} samples": found["targets"] for part, found in sequences["parts"].items()}
         times = [part[end] for part in split["parts"].values() for end in ("first", "last")]
-        return cls(data_version, counts, min(times), max(times))
+        return cls(data_version(lineage), lineage["raw files"], counts, min(times), max(times))
 
 
 @dataclass(frozen=True)
@@ -62,10 +67,10 @@ class LogChange:
         return parse(cls, read_json(path), str(path))
 
     def in_words(self) -> str:
-        """Whether the log is another than before, in a sentence."""
+        """Whether the log is another than before, in a sentence; empty without a version before."""
         if self.before is None:
-            return "There is no earlier version whose log is known."
-        if self.before.data_version == self.now.data_version:
+            return ""
+        if self.before.raw_files == self.now.raw_files:
             return f"The same raw log as version {self.version}'s."
         return f"Another raw log than version {self.version}'s."
 

@@ -84,9 +84,7 @@ def terminal_summary(facts: RunFacts) -> str:
         f"  split    test from {moment(facts.split['split_timestamp'])},"
         f" validation from {moment(facts.split['validation_timestamp'])}",
         f"  targets  {targets}",
-        f"  data     {facts.log.now.data_version}",
-        f"           {facts.log.in_words()}",
-        *_log_table(facts.log),
+        *_data(facts.log),
         "",
         *aligned(metrics_table(facts)),
         "",
@@ -100,9 +98,14 @@ def terminal_summary(facts: RunFacts) -> str:
     return "\n".join(lines)
 
 
-def _log_table(log: LogChange) -> list[str]:
-    rows = log.rows()
-    return ["", *aligned([("", f"version {log.version}", "this", "change"), *rows])] if rows else []
+def _data(log: LogChange) -> list[str]:
+    """Version of the data, and what changed since the version before."""
+    lines = [f"  data     {log.now.data_version}"]
+    if log.before:
+        lines += [f"           {log.in_words()}"]
+    if rows := log.rows():
+        lines += ["", *aligned([("", f"version {log.version}", "this", "change"), *rows])]
+    return lines
 
 
 def model_card(facts: RunFacts, settings: Mapping[str, Any]) -> str:

@@ -223,8 +223,8 @@ def test_rewritten_data_run_nothing_repeated_data_the_preparation_changed_data_a
     shutil.copy(day, copy)
     repeated = project.run()
     assert repeated.executed == ACTS | PREPARES
-    assert re.search(r"\n *\S* *kept rows +[\d,]+ +[\d,]+ +same\n", repeated.output)
-    assert re.search(r"\n *\S* *duplicates rows +2 +[\d,]{3,} +\+[\d,]{3,}\n", repeated.output)
+    assert re.search(r"\n *\S* *kept +[\d,]+ +[\d,]+ +same\n", repeated.output)
+    assert re.search(r"\n *\S* *duplicates +2 +[\d,]{3,} +\+[\d,]{3,}\n", repeated.output)
     page = next(line.split()[-1] for line in repeated.output.splitlines() if "validation.html" in line)
     assert "<code>copy.csv.gz</code>" in (project.folder / page).read_text()
 

@@ -52,16 +52,16 @@ def machine(tmp_path_factory):
 
 
 def table(text):
-    """Rows of the last comparison of logs in a text, by name."""
-    row = re.compile(r"^(?:\S+ )?  (\w[\w ]*?) {2,}(\S.*?) {2,}(\S.*?)(?: {2,}(\S.*))?$", re.MULTILINE)
-    rows = {found[1]: found.groups()[1:] for found in row.finditer(text[text.rindex("raw log than version") :])}
-    return {name: rows[name] for name in rows if name.endswith((" rows", " samples", "s", " event", "version"))}
+    """Rows of the comparison of logs in a text."""
+    rows = text[text.rindex("raw log than version") :].split("\n\n")[1]
+    return [re.split(" {2,}", row.strip()) for row in rows.splitlines()]
 
 
 @pytest.mark.slow
 def test_the_walkthrough(machine):
-    first, more, again, undo = re.findall(r"```sh\n(.*?)```", DOCUMENT, re.DOTALL)
-    shown, repeated = (table(text) for text in re.findall(r"```\n(.*?)```", DOCUMENT, re.DOTALL))
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```$", DOCUMENT, re.DOTALL | re.MULTILINE)
+    first, more, again, undo = (text for language, text in blocks if language == "sh")
+    shown, repeated = (table(text) for language, text in blocks if not language)
     assert "deminet-demo version 1: " in machine.shell(first)
 
     said = machine.shell(more)
@@ -78,12 +78,12 @@ def test_the_walkthrough(machine):
     latest = sorted(pages, key=lambda page: page.stat().st_mtime)[-2:]
     assert {page.name for page in latest} == {"validation.html", "comparison.html"}
     for page in latest:
-        assert f"data.dvc md5: <code style=\"overflow-wrap: anywhere\">{pinned[1]}</code>" in page.read_text()
+        assert f'data.dvc md5: <code style="overflow-wrap: anywhere">{pinned[1]}</code>' in page.read_text()
         assert commits[1] in page.read_text()
 
-    said = machine.shell(again)
+    said = machine.shell(again, {"ZENML_LOGGING_COLORS_DISABLED": "true"})
     assert table(said) == repeated
-    assert len(re.findall("Using cached version of step `?train_", said)) == 2
+    assert len(re.findall("Using cached version of step `?train_", said)) == 3
     report = next(line.split()[-1] for line in said.splitlines() if "validation.html" in line)
     assert "<code>sent-again.csv.gz</code>" in (machine.checkout / report).read_text()
 

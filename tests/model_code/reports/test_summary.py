@@ -39,7 +39,7 @@ def facts(tmp_path_factory):
         evaluations=evaluations,
         comparison=compare(evaluations, paths, "main"),
         verdict=Verdict(True, (Check("Not worse than other", True, 0.1, 0.0, "higher beyond noise"),)),
-        log=LogChange(LogFacts("d41d8c", {"kept rows": 1_200}, 0, 1)),
+        log=LogChange(LogFacts("d41d8c", "d4", {"kept": 1_200}, 0, 1)),
         lineage={"git commit": "abc"},
         reports={"models": "reports/comparison.html"},
     )
@@ -64,12 +64,12 @@ def test_summary_has_data_split_metrics_verdict_and_reports(facts):
 
 def test_summary_names_the_data_and_compares_another_log_with_the_one_before(facts):
     text = terminal_summary(facts)
-    assert "  data     d41d8c\n           There is no earlier version whose log is known.\n" in text
-    log = replace(facts.log, version="6", before=LogFacts("e5", {"kept rows": 1_000}, 0, 1))
+    assert "  data     d41d8c\n\n" in text
+    log = replace(facts.log, version="6", before=LogFacts("e5", "e5", {"kept": 1_000}, 0, 1))
     text = terminal_summary(replace(facts, log=log))
     assert "Another raw log than version 6's." in text
     assert re.search(r"\n +version 6 +this +change\n", text)
-    assert re.search(r"\n  kept rows +1,000 +1,200 +\+200\n", text)
+    assert re.search(r"\n  kept +1,000 +1,200 +\+200\n", text)
 
 
 def test_failed_gate_is_said_first_and_marked(facts):
