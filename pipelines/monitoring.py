@@ -110,12 +110,8 @@ def _of_window(config: LogConfig, window: WindowSettings, path: str | None) -> L
     Later events are set aside. They are no fault of the log, so validation does not count the quarantine: the
     verdict does, without them.
     """
-    source = config.source.as_table()
-    source = replace(
-        source,
-        path=path or source.path,
-        window=WindowSettings(start=source.window.start, end=window.end),
-    )
+    source = replace(config.source, path=path or config.source.path).as_table()
+    source = replace(source, window=WindowSettings(start=source.window.start, end=window.end))
     limits = replace(config.limits, noticed_quarantine_share=1.0, largest_quarantine_share=1.0)
     split = replace(config.split, test_from=window.start)
     return replace(config, source=source, validation=limits, split=split)

@@ -47,15 +47,12 @@ def code_version(*modules: str, without: Collection[str] = ()) -> str:
 
 
 def raw_files(source: SourceSettings) -> dict[str, Path]:
-    """A source's raw files, its category table's included, by setting and name in its folder.
+    """A source's raw files, those that tell of categories included, by setting and name in its folder.
 
     Raises:
         model_code.events.errors.IngestError: when there are none.
     """
-    places = {"source.path": source.path}
-    if source.categories:
-        places["source.categories.path"] = source.categories.path
-    found = {setting: find_files(place, READERS, setting) for setting, place in places.items()}
+    found = {setting: find_files(place, READERS, setting) for setting, place in source.paths().items()}
     return {f"{setting}/{files.name(path)}": path for setting, files in found.items() for path in files.paths}
 
 

@@ -46,8 +46,9 @@ def validate(
         folder.path.mkdir(parents=True)
         result = validate_apart(log, ROOT / suite, limits, engine, folder.result_file)
         health = measure(log, engine)
+        table = log.manifest["category_table"]
         repeats = [RepeatedFile(**repeat) for repeat in log.manifest["repeated_files"]]
-        report = ValidationReport(name, result, log.balance, health, repeats)
+        report = ValidationReport(name, result, log.balance, health, table, repeats)
         render_validation(report, folder.report)
         notes.update(
             expectations=len(result.outcomes), failed=dict(result.failures), suite_version=suite_version

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ibis
-from ibis.expr.types import BooleanValue, IntegerValue, StringValue
+from ibis.expr.types import IntegerValue, StringValue
 
 from model_code.events.functions import UTC, divide, epoch_ms, isfinite
 from model_code.events.source import SourceSettings
+from model_code.events.staged_ids import as_integer, stage_ids
 
 UNPARSABLE_ROW = "unparsable row"
 UNPARSABLE_TIMESTAMP = "unparsable timestamp"
@@ -36,22 +37,32 @@ def check(records: ibis.Table, source: SourceSettings) -> ibis.Table:
         source: a table source.
 
     Returns:
-        ``file``, ``reason`` (NULL if it passed), ``record`` (the raw text if it failed), ids and behavior as
-        text without outer white space (NULL if empty), ``timestamp`` in milliseconds UTC.
+        ``file``, ``reason`` (NULL if it passed), ``record`` (the raw text if it failed), the columns of ids
+        (see `stage_ids`), ``behavior``, ``timestamp`` in milliseconds UTC. Texts are without outer white
+        space, NULL if empty.
     """
     texts = [name for name in (*IDS, "timestamp", "behavior") if name in records.columns]
-    records = records.mutate(**{name: records[name].strip().nullif("") for name in texts})
+    records = records.mutate(**stripped(records, texts))
     records = records.mutate(milliseconds=milliseconds(records.timestamp, source.time.unit))
     records = records.mutate(reason=_reason(records, source))
     failed = records.reason.notnull()
-    ids = [name for name in (*IDS, "behavior") if name in records.columns]
+    ids = [name for name in IDS if name in records.columns]
+    behavior = [name for name in ("behavior",) if name in records.columns]
     return records.select(
         "file",
         "reason",
-        *ids,
+        *behavior,
+        **stage_ids(records, ids),
         record=ibis.ifelse(failed, records.record, None),
         timestamp=records.milliseconds,
     )
+
+
+def stripped(records: ibis.Table, names: list[str]) -> dict[str, StringValue]:
+    """Texts of `Scan.records` without outer white space, NULL if empty."""
+    # Stripping costs more than all else here, and few logs have anything to strip. JSON writes a tab as \t.
+    spaced = records.record.re_search(r"[ \t\n\r\v\f\\]")
+    return {name: ibis.ifelse(spaced, records[name].strip(), records[name]).nullif("") for name in names}
 
 
 def milliseconds(text: StringValue, unit: str) -> IntegerValue:
@@ -65,17 +76,12 @@ def milliseconds(text: StringValue, unit: str) -> IntegerValue:
     per_millisecond = {"s": 1, "ms": 1, "us": 1000, "ns": 1_000_000}[unit]
     factor = 1000 if unit == "s" else 1
     largest = (2**63 - 1) // factor - per_millisecond  # nothing below overflows
-    number = text.try_cast("int64")
-    whole = ibis.ifelse(is_integer(text) & number.between(-largest, largest), number, ibis.null("int64"))
+    number = as_integer(text)
+    whole = ibis.ifelse(number.between(-largest, largest), number, ibis.null("int64"))
     if per_millisecond == 1:
         return whole * factor
     remainder = whole % per_millisecond  # negative before 1970
     return divide(whole - (remainder + per_millisecond) % per_millisecond, per_millisecond)
-
-
-def is_integer(text: StringValue) -> BooleanValue:
-    """Whether the text is a 64-bit integer as a computer writes it, so that nothing is lost by parsing it."""
-    return (text.try_cast("int64").cast("string") == text).fill_null(False)
 
 
 def _reason(records: ibis.Table, source: SourceSettings) -> StringValue:
@@ -86,7 +92,7 @@ def _reason(records: ibis.Table, source: SourceSettings) -> StringValue:
     ]
     if source.ids == "integer":
         ids = [records[name] for name in IDS if name in records.columns]
-        branches += [(text.notnull() & ~is_integer(text), NOT_AN_INTEGER) for text in ids]
+        branches += [(text.notnull() & as_integer(text).isnull(), NOT_AN_INTEGER) for text in ids]
     branches += [(records[name].isnull(), MISSING_KEY) for name in KEYS]
     if source.behaviors_known is not None:
         known = records.behavior.isin(source.behaviors_known).fill_null(False)

@@ -26,9 +26,12 @@ from model_code.events.raw_table import LOG, RawTable, open_table
 from model_code.events.readers.reader import Scan
 from model_code.events.repeats import find_repeats
 from model_code.events.source import SourceSettings
+from model_code.events.staged_ids import id_text, number_column, typed_id
 from model_code.events.survey import Survey, id_type, is_wanted, survey
 from model_code.files import replacing, write_json
 from model_code.settings import SettingsError
+
+CASTS = {"BIGINT": "int64", "VARCHAR": "string"}  # to Ibis' names of the types
 
 
 def ingest(source: SourceSettings, engine: EngineSettings, out: Path) -> ClickLog:
@@ -62,7 +65,7 @@ def ingest(source: SourceSettings, engine: EngineSettings, out: Path) -> ClickLo
         staged = _stage(connection, scan, source, Path(scratch) / "staged.parquet")
         found = survey(staged, scan, source)
         refuse_implausible(found, staged, scan, source, raw.count)
-        categories = _categories(connection, source)
+        categories = _categories(connection, source, Path(scratch))
         id_types = _id_types(found, source, categories)
         write_parquet(connection, quarantine(staged, scan.rejects(), raw), log.quarantine)
         write_parquet(connection, _events(staged, source, id_types, categories), log.events)
@@ -104,11 +107,11 @@ def _reading(path: str) -> Iterator[None]:
         ) from error
 
 
-def _categories(connection: Backend, source: SourceSettings) -> Categories | None:
+def _categories(connection: Backend, source: SourceSettings, scratch: Path) -> Categories | None:
     if source.categories is None:
         return None
     with _reading(source.categories.path):
-        return read_categories(connection, source.categories)
+        return read_categories(connection, source.categories, source.time.unit, scratch)
 
 
 def _set_zone(connection: Backend, zone: str) -> None:
@@ -144,9 +147,11 @@ def _id_types(found: Survey, source: SourceSettings, categories: Categories | No
 
 def _refuse_strange_items(source: SourceSettings, without_category: int, kept: int) -> None:
     if source.categories and without_category == kept:
+        time = ", at the event's time" if source.categories.valid_from else ""
         raise IngestError(
-            f"{source.categories.path}: no event's item is among its items; check source.columns.item_id "
-            "and source.categories.item_id: ids are compared as texts, so that 2.0 is not 2"
+            f"{source.categories.path}: no event's item is among its items{time}; check "
+            "source.columns.item_id and source.categories.item_id: ids are compared as texts, so that 2.0 is "
+            "not 2"
         )
 
 
@@ -155,13 +160,14 @@ def _events(
 ) -> ibis.Table:
     """The events to keep, each once, in their total order."""
     kept = staged.filter(staged.reason.isnull(), is_wanted(staged, source))
+    ids = {name: typed_id(kept, name, kind) for name, kind in id_types.items() if name in kept.columns}
+    others = [name for name in ("timestamp", "behavior") if name in kept.columns]
+    kept = kept.select(*others, **ids, item=id_text(kept, "item_id"))
     if categories:
-        kept = kept.left_join(categories.table, "item_id").drop("item_id_right")
+        kept = categories.join(kept)
+        kept = kept.mutate(category_id=kept.category_id.cast(CASTS[id_types["category_id"]]))
     elif "category_id" not in kept.columns:
-        kept = kept.mutate(category_id=ibis.null("string"))
-    kept = kept.mutate(
-        **{name: kept[name].cast("int64") for name, kind in id_types.items() if kind == "BIGINT"}
-    )
+        kept = kept.mutate(category_id=ibis.null(CASTS[id_types["category_id"]]))
     # Records of one event may differ in category alone: a known one goes before NULL, then the smallest.
     events = kept.group_by(_identity(kept)).agg(category_id=kept.category_id.min())
     order = [name for name in ("user_id", "timestamp", "item_id", "behavior") if name in events.columns]
@@ -171,7 +177,8 @@ def _events(
 
 def _identity(table: ibis.Table) -> list[str]:
     """The columns that tell one event from another."""
-    return [name for name in ("user_id", "item_id", "timestamp", "behavior") if name in table.columns]
+    ids = ("user_id", number_column("user_id"), "item_id", number_column("item_id"))
+    return [name for name in (*ids, "timestamp", "behavior") if name in table.columns]
 
 
 def _unwanted(staged: ibis.Table, source: SourceSettings) -> ibis.Table:
@@ -181,16 +188,22 @@ def _unwanted(staged: ibis.Table, source: SourceSettings) -> ibis.Table:
 
 
 def _with_behaviors(events: ibis.Table, unwanted: ibis.Table) -> ibis.Table:
-    """User, time and behavior of all events, each once."""
-    columns = ("timestamp", "behavior")
-    wanted = events.select(*columns, user_id=events.user_id.cast("string"))
-    return wanted.union(unwanted.select(*columns, "user_id"))
+    """User, time and behavior of all events, each once, with the user as it is staged."""
+    user, number = events.user_id, number_column("user_id")
+    if user.type().is_integer():
+        ids = {"user_id": ibis.null("string"), number: user}
+    else:
+        ids = {"user_id": user, number: ibis.null("int64")}
+    columns = ("user_id", number, "timestamp", "behavior")
+    return events.select("timestamp", "behavior", **ids).select(columns).union(unwanted.select(columns))
 
 
 def _passed(staged: ibis.Table) -> ibis.Table:
     """File and event of the records that passed; a missing behavior is empty, so that it equals itself."""
-    passed = staged.filter(staged.reason.isnull()).select("file", *_identity(staged))
-    return passed.mutate(behavior=passed.behavior.fill_null("")) if "behavior" in passed.columns else passed
+    passed = staged.filter(staged.reason.isnull())
+    ids = {name: id_text(passed, name) for name in ("user_id", "item_id")}
+    behavior = {"behavior": passed.behavior.fill_null("")} if "behavior" in passed.columns else {}
+    return passed.select("file", "timestamp", **ids, **behavior)
 
 
 def _balance(

@@ -41,8 +41,7 @@ def refuse_implausible(
         raise IngestError(
             f"{source.path}: no record passes: {counts}{_example(staged)}{_unit_advice(source, scan)}"
         )
-    early, late = (to_milliseconds(datetime(year, 1, 1, tzinfo=UTC)) for year in YEARS)
-    if found.median is None or not early <= found.median < late:
+    if found.median is None or not is_plausible(found.median):
         raise IngestError(
             f"{source.path}: half of the timestamps lie outside {YEARS[0]} to {YEARS[1]} when read as "
             f"source.time.unit = {source.time.unit!r}{_unit_advice(source, scan)}"
@@ -55,6 +54,12 @@ def refuse_implausible(
         )
     for name in found.empty:
         raise IngestError(f"{source.path}: the column of source.columns.{name} is empty in every record")
+
+
+def is_plausible(moment: int) -> bool:
+    """Whether a moment, in ms since 1970 UTC, lies in `YEARS`."""
+    early, late = (to_milliseconds(datetime(year, 1, 1, tzinfo=UTC)) for year in YEARS)
+    return early <= moment < late
 
 
 def _example(staged: ibis.Table) -> str:

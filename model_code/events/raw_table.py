@@ -27,6 +27,7 @@ class TableKeys:
 
 LOG = TableKeys("source.path", "source.columns", "source.header")
 CATEGORY_TABLE = TableKeys("source.categories.path", "source.categories", None)
+CATEGORY_LIST = TableKeys("source.categories.known.path", "source.categories.known", None)
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
-from model_code.settings import SettingsError, require, settings
+from model_code.events.presets import PRESETS, WITH_METADATA
+from model_code.settings import SettingsError, parse, require, settings
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 UNITS = ("s", "ms", "us", "ns", "iso")
 ID_RULES = ("auto", "integer", "string")
+CATEGORY_FORMATS = ("table", "json_paths", "literal_paths")
 
 
 def to_milliseconds(moment: datetime) -> int:
@@ -69,12 +70,59 @@ class TimeSettings:
 
 
 @settings
+class RowFilter:
+    """The rows that count: those whose ``column`` holds the text ``value``."""
+
+    column: str
+    value: str
+
+
+@settings
+class CategoryListSettings:
+    """A table of all categories that there are: its path and its column of them."""
+
+    path: str
+    category_id: str
+
+
+@settings
 class CategoryTableSettings:
-    """A table with each item's category: its path and its two column names."""
+    """A table with each item's category.
+
+    Attributes:
+        path: a file, a folder or a glob.
+        item_id: the column of the items.
+        category_id: the column of the categories.
+        format: "table" is as the log's; "json_paths" has an object a line whose ``category_id`` is a path, a
+            list from the broadest category to the narrowest, which counts, or a list of paths, of which the
+            first counts; "literal_paths" is the same in Python's notation, which is read, never executed.
+        only: other rows of the table tell something else, and are passed over; ``None`` reads all.
+        valid_from: the column of the time from which a row holds, until the item's next row does. Before an
+            item's first row its category is unknown. ``None``: a row holds for all time.
+        time_unit: how ``valid_from`` is written, as in `TimeSettings`; ``None`` is as the log's.
+        known: a list to compare with: categories that it lacks are counted, and kept.
+    """
 
     path: str
     item_id: str
     category_id: str
+    format: str = "table"
+    only: RowFilter | None = None
+    valid_from: str | None = None
+    time_unit: str | None = None
+    known: CategoryListSettings | None = None
+
+    def __post_init__(self) -> None:
+        formats = ", ".join(CATEGORY_FORMATS)
+        require(self.format in CATEGORY_FORMATS, "source.categories.format", self.format, f"one of {formats}")
+        if self.format != "table":
+            for name in ("only", "valid_from"):
+                value = getattr(self, name)
+                require(value is None, f"source.categories.{name}", value, f"left out with {self.format}")
+        unit, units = self.time_unit, ", ".join(UNITS)
+        require(unit is None or unit in UNITS, "source.categories.time_unit", unit, f"one of {units}")
+        timed = unit is None or self.valid_from is not None
+        require(timed, "source.categories.time_unit", unit, "left out without source.categories.valid_from")
 
 
 @settings
@@ -100,7 +148,10 @@ class SourceSettings:
 
     Attributes:
         path: a file, a folder (every .csv, .jsonl, .json and .parquet file below it, .gz included) or a glob.
-        format: "table", or "taobao" for Taobao's UserBehavior.csv, which sets everything but the path.
+        format: "table", or that of a published log (`model_code.events.presets`), which sets everything but
+            the path and the metadata: "taobao", "retailrocket", "amazon_2014", "amazon_2014_ratings",
+            "amazon_2018", "amazon_2018_ratings", "amazon_2023".
+        metadata: the file of Amazon's items, to take categories from; ``None`` leaves them unknown.
         header: column names of CSV files that have no header line; ``None`` when they have one.
         columns: which raw column is what; needed for "table".
         time: unit and zone of the timestamps.
@@ -115,6 +166,7 @@ class SourceSettings:
 
     path: str
     format: str = "table"
+    metadata: str | None = None
     header: tuple[str, ...] | None = None
     columns: ColumnSettings | None = None
     time: TimeSettings = TimeSettings()
@@ -144,28 +196,26 @@ class SourceSettings:
         """The same source with everything that its format implies written out."""
         if self.format == "table":
             return self
-        return replace(self, format="table", **PRESETS[self.format])
+        values = PRESETS[self.format](self.path, self.metadata)
+        implied = parse(SourceSettings, values, f'source of format "{self.format}"')
+        written = {name: getattr(implied, name) for name in values}
+        return replace(self, format="table", metadata=None, **written)
 
-
-# Taobao's UserBehavior.csv: no header; 25 November to 3 December 2017, Beijing time; clicks are "pv".
-TAOBAO: dict[str, Any] = {
-    "header": ("user_id", "item_id", "category_id", "behavior", "timestamp"),
-    "columns": ColumnSettings(
-        user_id="user_id",
-        item_id="item_id",
-        timestamp="timestamp",
-        category_id="category_id",
-        behavior="behavior",
-    ),
-    "behaviors_known": ("pv", "buy", "cart", "fav"),
-    "behaviors_kept": ("pv",),
-    "window": WindowSettings(start="2017-11-25T00:00:00+08:00", end="2017-12-04T00:00:00+08:00"),
-}
-PRESETS: dict[str, dict[str, Any]] = {"taobao": TAOBAO}
+    def paths(self) -> dict[str, str]:
+        """Where its files lie, by the setting that says so."""
+        table = self.as_table()
+        paths = {"source.path": table.path}
+        if table.categories:
+            paths["source.metadata" if self.metadata else "source.categories.path"] = table.categories.path
+            if table.categories.known:
+                paths["source.categories.known.path"] = table.categories.known.path
+        return paths
 
 
 def _check_table(source: SourceSettings) -> None:
     columns = source.columns
+    metadata = source.metadata
+    require(metadata is None, "source.metadata", metadata, "left out: source.categories says what a table is")
     if columns is None:
         raise SettingsError(
             "source.columns = None: should name the columns of user_id, item_id and timestamp"
@@ -191,8 +241,11 @@ def _check_table(source: SourceSettings) -> None:
 
 
 def _check_preset(source: SourceSettings) -> None:
+    metadata = source.metadata
+    require(metadata is None or bool(metadata), "source.metadata", metadata, "a file, or null")
+    given = ("path", "format", "metadata") if source.format in WITH_METADATA else ("path", "format")
     for field in fields(source):
-        if field.name not in ("path", "format"):
+        if field.name not in given:
             value = getattr(source, field.name)
             implied = f'left out: source.format "{source.format}" implies it'
             require(value == field.default, f"source.{field.name}", value, implied)

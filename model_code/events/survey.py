@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import ibis
 from ibis.expr.types import BooleanValue
 
-from model_code.events.checks import BLANK_LINE, IDS, REASONS, UNPARSABLE_ROW, is_integer
+from model_code.events.checks import BLANK_LINE, IDS, REASONS, UNPARSABLE_ROW
 from model_code.events.readers.reader import Scan
 from model_code.events.source import SourceSettings
+from model_code.events.staged_ids import is_missing
 
 OPTIONAL = ("category_id", "behavior")
 
@@ -63,11 +64,8 @@ def survey(staged: ibis.Table, scan: Scan, source: SourceSettings) -> Survey:
         passed=passed.sum(),
         wanted=kept.sum(),
         median=staged.timestamp.approx_median().cast("int64"),
-        **{
-            f"integer_{name}": (is_integer(staged[name]) | staged[name].isnull()).all(where=kept)
-            for name in ids
-        },
-        **{f"filled_{name}": staged[name].count() for name in optional},
+        **{f"integer_{name}": staged[name].isnull().all(where=kept) for name in ids},
+        **{f"filled_{name}": (~_is_empty(staged, name)).sum() for name in optional},
     )
     found = facts.to_pyarrow().to_pylist()[0]
     return Survey(
@@ -78,6 +76,10 @@ def survey(staged: ibis.Table, scan: Scan, source: SourceSettings) -> Survey:
         empty=tuple(name for name in optional if not found[f"filled_{name}"]),
         median=found["median"],
     )
+
+
+def _is_empty(staged: ibis.Table, name: str) -> BooleanValue:
+    return is_missing(staged, name) if name in IDS else staged[name].isnull()
 
 
 def id_type(rule: str, all_integers: bool) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,8 @@ class ValidationReport:
         result: the expectations and what was seen.
         balance: where each raw row went.
         health: aggregates over all events.
+        category_table: counts of the table that categories come from, as the log's manifest has them;
+            ``None`` if the log has its own.
         repeats: files that repeat others whole.
     """
 
@@ -42,6 +44,7 @@ class ValidationReport:
     result: ValidationResult
     balance: Balance
     health: LogHealth
+    category_table: Mapping[str, int | None] | None = None
     repeats: Sequence[RepeatedFile] = ()
 
 
@@ -51,7 +54,7 @@ def render_validation(report: ValidationReport, out: Path) -> None:
     context = {
         "name": report.name,
         "verdict": _verdict(result),
-        "facts": _facts(health),
+        "facts": _facts(health) + _category_facts(report.category_table),
         "raw": report.balance.raw,
         "parts_of_raw": parts,
         "repeats": report.repeats[:SHOWN_FILES],
@@ -120,6 +123,19 @@ def _facts(health: LogHealth) -> list[tuple[str, str]]:
     if health.behaviors:
         facts.append(("Behaviours", shorten(", ".join(health.behaviors))))
     return facts
+
+
+def _category_facts(table: Mapping[str, int | None] | None) -> list[tuple[str, str]]:
+    if table is None:
+        return []
+    named = {
+        "items": "items",
+        "conflicts": "conflicts",
+        "unusable": "unusable rows",
+        "unlisted": "categories not in the list",
+    }
+    counts = [f"{table[key]:,} {name}" for key, name in named.items() if table[key] is not None]
+    return [("Table of categories", ", ".join(counts))]
 
 
 def _parts(balance: Balance) -> list[dict[str, Any]]:

@@ -5,10 +5,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from model_code.events.source import WindowSettings
 from model_code.settings import SettingsError, parse
 from model_code.tuning.settings import SearchSettings, TuningSettings
 from model_code.tuning.space import Space
 from pipelines import preparation
+from pipelines.monitoring import _of_window
 from pipelines.preparation import LogConfig, read_log_config
 
 
@@ -38,6 +40,28 @@ def test_every_configuration_of_a_log_is_read(monkeypatch):
     monkeypatch.setenv("DEMINET_DATA", "/logs")
     for path in (preparation.ROOT / "configs").glob("*.yaml"):
         assert isinstance(read_log_config(str(path.relative_to(preparation.ROOT))), LogConfig)
+
+
+def test_the_published_logs_are_prepared_as_in_the_paper(monkeypatch):
+    monkeypatch.setenv("DEMINET_DATA", "/logs")
+    for name, length, interests, behaviors in (
+        ("taobao", 50, 8, ("pv",)),
+        ("retailrocket", 20, 4, ("view", "addtocart")),
+        ("amazon_books", 20, 4, None),
+    ):
+        config = read_log_config(f"configs/{name}.yaml")
+        assert (config.sequences.max_length, config.limits.behaviors) == (length, behaviors)
+        assert all(path.startswith("/logs/") for path in config.source.paths().values())
+        text = (preparation.ROOT / "configs" / f"{name}.yaml").read_text()
+        assert yaml.safe_load(text)["parameters"]["model"]["settings"]["interests"] == interests
+
+
+def test_a_window_of_a_published_log_is_read_from_a_folder_of_its_own(monkeypatch):
+    monkeypatch.setenv("DEMINET_DATA", "/logs")
+    window = WindowSettings(start="2015-09-01T00:00:00+00:00", end="2015-09-08T00:00:00+00:00")
+    source = _of_window(read_log_config("configs/retailrocket.yaml"), window, "/new").source
+    assert (source.format, source.path, source.window.end) == ("table", "/new/events.csv", window.end)
+    assert source.categories.path == "/new/item_properties_part*.csv"
 
 
 def test_every_tuning_configuration_is_of_a_log_and_of_spaces_that_exist(monkeypatch):

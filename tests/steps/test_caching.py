@@ -16,6 +16,11 @@ from steps import caching
 from steps.run_grid import MODEL_MODULES, cell_version
 
 
+@pytest.fixture(autouse=True)
+def hashes(tmp_path_factory, monkeypatch):
+    monkeypatch.setattr(caching, "HASHES", tmp_path_factory.mktemp("hashes") / "hashes.json")
+
+
 def closure(*modules: str) -> set[str]:
     return {str(path.relative_to(caching.ROOT)) for path in caching._closure(modules)}
 
@@ -62,8 +67,7 @@ def test_version_follows_the_source(tmp_path, monkeypatch):
     assert caching.code_version("model_code.user") != before
 
 
-def test_raw_version_follows_every_file_of_log_and_category_table(tmp_path, monkeypatch):
-    monkeypatch.setattr(caching, "HASHES", tmp_path / "hashes.json")
+def test_raw_version_follows_every_file_of_log_and_category_table(tmp_path):
     log, table = tmp_path / "log", tmp_path / "table"
     for folder in (log, table):
         folder.mkdir()
@@ -87,6 +91,23 @@ def test_raw_version_follows_every_file_of_log_and_category_table(tmp_path, monk
     Path(table / "a.csv").unlink()
     with pytest.raises(IngestError, match=r"source\.categories\.path"):
         caching.raw_version(source)
+
+
+def test_raw_version_follows_the_files_that_a_published_format_implies(tmp_path):
+    names = ("events", "item_properties_part1", "item_properties_part2", "category_tree")
+    for name in names:
+        (tmp_path / f"{name}.csv").write_text("a\n")
+    source = SourceSettings(path=str(tmp_path), format="retailrocket")
+    seen = {caching.raw_version(source)}
+    for name in names:
+        (tmp_path / f"{name}.csv").write_text("b\n")
+        seen.add(caching.raw_version(source))
+    assert len(seen) == 5
+    books = SourceSettings(
+        path=str(tmp_path / "events.csv"), format="amazon_2014", metadata=str(tmp_path / "no.json")
+    )
+    with pytest.raises(IngestError, match=r"source\.metadata: .*no\.json does not exist"):
+        caching.raw_version(books)
 
 
 def test_a_cell_of_a_benchmark_depends_on_its_own_model_alone():

@@ -43,7 +43,7 @@ def scan_lines(
         rejects_scan=f"{view}_scans",
         rejects_limit=0,
     )
-    blank = lines.line.isnull() | (lines.line.strip() == "")
+    blank = lines.line.isnull() | ~lines.line.re_search(r"[^ \t\n\r\v\f]")
     records = lines.select(file=lines.filename, record=ibis.ifelse(blank, ibis.null(str), lines.line))
     return records, partial(_rejects, connection, view)
 

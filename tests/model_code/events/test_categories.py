@@ -15,7 +15,8 @@ def test_a_category_table_is_joined_and_its_row_order_does_not_matter(tmp_path):
         log = run(tmp_path / "a.csv", tmp_path / "out", categories=table)
         contents.append(log.events.read_bytes())
     assert [event["category_id"] for event in events(log)] == [10, 30, None]
-    assert log.manifest["category_table"] == {"rows": 6, "items": 2, "unusable": 2, "conflicts": 1}
+    counts = {"rows": 6, "other_rows": 0, "unusable": 2, "items": 2, "conflicts": 1, "unlisted": None}
+    assert log.manifest["category_table"] == counts
     assert contents[0] == contents[1]
 
 
@@ -55,3 +56,17 @@ def test_a_fault_of_the_table_is_not_blamed_on_the_log(tmp_path):
 def test_categories_that_are_no_integers_are_refused_where_ids_are(tmp_path):
     with pytest.raises(IngestError, match=r"items\.csv: source\.ids is 'integer'"):
         with_table(tmp_path, "item,cat", "1,shoes", ids="integer")
+
+
+def test_a_path_of_categories_counts_by_its_last_element(tmp_path):
+    write(tmp_path / "log.csv", "u,i,t", f"1,1,{T0}", f"1,2,{T0 + 1}")
+    lines = ('{"item": 1, "cat": ["shop", "shoes"]}', '{"item": 2, "cat": ["shop"]}', '{"item": 2}')
+    write(tmp_path / "items.jsonl", *lines)
+    settings = {"item_id": "item", "category_id": "cat", "format": "json_paths"}
+    table = CategoryTableSettings(path=str(tmp_path / "items.jsonl"), **settings)
+    log = run(tmp_path / "log.csv", tmp_path / "out", categories=table)
+    assert [event["category_id"] for event in events(log)] == ["shoes", "shop"]
+    assert log.manifest["category_table"]["unusable"] == 1
+    table = CategoryTableSettings(path=str(tmp_path / "log.csv"), **settings)
+    with pytest.raises(IngestError, match=r"source\.categories\.path: .*holds no log.*\.jsonl, \.json"):
+        run(tmp_path / "log.csv", tmp_path / "out", categories=table)

@@ -12,9 +12,11 @@ from model_code.events.ingest import ingest
 from model_code.events.source import SourceSettings
 from model_code.events.split import SplitSettings, split
 from model_code.settings import parse
+from tests.model_code.events.raw_logs import write
 
 DATA = os.environ.get("DEMINET_DATA")
 CONFIGS = Path(__file__).parents[3] / "configs"
+T0 = 1_430_622_000_000  # ms, in May 2015
 pytestmark = pytest.mark.skipif(not DATA, reason="DEMINET_DATA does not name the folder of the real logs")
 
 
@@ -39,6 +41,27 @@ def test_amazon_grocery(tmp_path):
     assert log.balance.raw == log.balance.kept == cut.balance.kept == 151_254
     assert (cut.manifest["users"], cut.manifest["items"]) == (14_681, 8_713)
     assert cut.manifest["split_timestamp"] == 1_388_102_400_000
+
+
+def test_retailrockets_category_tree(tmp_path):
+    tree = Path(str(DATA)) / "retailrocket" / "category_tree.csv"
+    if not tree.is_file():
+        pytest.skip(f"there is no {tree}")
+    categories = [line.split(",")[0] for line in tree.read_text().split()[1:]]
+    assert len(categories) == len(set(categories)) == 1_669
+    rows = [f"{T0},{item},categoryid,{category}" for item, category in enumerate([*categories, "1700"])]
+    write(tmp_path / "item_properties_part1.csv", "timestamp,itemid,property,value", *rows)
+    write(
+        tmp_path / "events.csv",
+        "timestamp,visitorid,event,itemid,transactionid",
+        *(f"{T0},{item % 9},view,{item}," for item in range(len(rows))),
+    )
+    (tmp_path / "category_tree.csv").symlink_to(tree)
+    source = SourceSettings(path=str(tmp_path), format="retailrocket")
+    log = ingest(source, EngineSettings(), tmp_path / "log")
+    counts = log.manifest["category_table"]
+    assert (counts["items"], counts["unlisted"]) == (1_670, 1)
+    assert log.manifest["events_without_category"] == 0
 
 
 @pytest.mark.slow

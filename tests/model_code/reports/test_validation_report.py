@@ -75,7 +75,9 @@ def page(
     repeats: Sequence[RepeatedFile] = (),
 ) -> str:
     result = ValidationResult(outcomes=outcomes, skipped=("Only the wanted behaviours remain.",))
-    render_validation(ValidationReport(name, result, balance, health, repeats), folder / "report.html")
+    render_validation(
+        ValidationReport(name, result, balance, health, repeats=repeats), folder / "report.html"
+    )
     return (folder / "report.html").read_text(encoding="utf-8")
 
 
@@ -182,6 +184,18 @@ def test_page_is_self_contained_and_escaped(tmp_path: Path) -> None:
         for name in ("src", "href", "xlink:href"):
             assert (attributes.get(name) or "#").startswith("#")
     assert "url(http" not in (tmp_path / "report.html").read_text()
+
+
+def test_the_table_of_categories_is_told_where_there_is_one(tmp_path: Path) -> None:
+    counts = {"rows": 9_999, "items": 1_234, "conflicts": 5, "unusable": 6, "unlisted": None}
+    report = ValidationReport("demo", ValidationResult(outcomes=(MET,)), BALANCE, UNDRAWN, counts)
+    render_validation(report, tmp_path / "report.html")
+    text = text_of((tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert "Table of categories 1,234 items, 5 conflicts, 6 unusable rows" in text
+    assert "not in the list" not in text
+    render_validation(replace(report, category_table=counts | {"unlisted": 7}), tmp_path / "report.html")
+    assert "7 categories not in the list" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "Table of categories" not in text_of(page(tmp_path, MET, health=UNDRAWN))
 
 
 def test_long_records_are_cut(tmp_path: Path) -> None:

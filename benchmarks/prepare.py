@@ -1,0 +1,82 @@
+"""How long a raw log takes to become a prepared one, and how much memory, at several sizes.
+
+    python -m benchmarks.prepare --millions 1 10 50 100 --folder /a/disk/with/room
+
+Simulates logs in Taobao's format (100 million rows are 3.5 GB), and for each runs, every stage in a process
+of its own: DuckDB alone, which reads the file and writes it sorted by user and time, the least that anyone
+could do; the stages of the pipeline, validation of all rows included; and a plain pandas version of reading,
+splitting and building, without negatives, up to the size that --pandas allows. Peak memory is the kernel's
+(Linux), libraries and mapped files included.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from benchmarks.apart import Result, run_module
+from benchmarks.table import number
+from model_code.events.simulate import TAOBAO, simulate
+from model_code.events.simulation.writers import write_taobao_csv
+
+MILLION = 1_000_000
+STAGES = ("ingest", "validate", "split", "build")
+
+
+def main() -> None:
+    """Measure each size and print two tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--millions", type=int, nargs="+", default=[1, 10], metavar="N", help="rows")
+    parser.add_argument("--pandas", type=int, default=10, metavar="N", help="most millions for pandas")
+    parser.add_argument("--memory", default="3GB", help="DuckDB's limit; what does not fit is spilled")
+    parser.add_argument("--folder", type=Path, help="of the logs; default: a temporary one")
+    options = parser.parse_args()
+    print("| rows | stage | seconds | rows/s | peak MiB | to DuckDB alone |\n|--:|:--|--:|--:|--:|--:|")
+    for millions in options.millions:
+        with TemporaryDirectory(prefix="prepare-", dir=options.folder) as folder:
+            payload = {"folder": folder, "memory": options.memory}
+            rows = write_log(Path(folder) / "log.csv", millions * MILLION)
+            with_pandas = millions <= options.pandas
+            for name, found in measure(payload, with_pandas=with_pandas):
+                print(_row(rows, name, found), flush=True)
+
+
+def write_log(path: Path, rows: int) -> int:
+    """Simulate a share of Taobao's users and items; return the rows written."""
+    share = rows / TAOBAO.clicks
+    users, items = (max(1_000, round(count * share)) for count in (TAOBAO.users, TAOBAO.items))
+    settings = replace(TAOBAO, clicks=rows, users=users, items=max(items, TAOBAO.categories))
+    return write_taobao_csv(simulate(settings), path)
+
+
+def measure(payload: Mapping[str, str], *, with_pandas: bool) -> Iterator[tuple[str, Result]]:
+    """Each stage's ``seconds``, ``peak`` (MiB) and, of those of the pipeline, ``ratio`` to DuckDB alone."""
+
+    def run(stage: str) -> Result:
+        return run_module("benchmarks.prepare_run", {**payload, "stage": stage})
+
+    floor = run("DuckDB alone")
+    yield "DuckDB alone", floor
+    stages = {}
+    for stage in STAGES:
+        stages[stage] = run(stage)
+        yield stage, stages[stage]
+    for title, names in (("all but validation", [*STAGES[:1], *STAGES[2:]]), ("all", STAGES)):
+        found = [stages[name] for name in names]
+        seconds, peak = sum(one["seconds"] for one in found), max(one["peak"] for one in found)
+        yield title, {"seconds": seconds, "peak": peak, "ratio": seconds / floor["seconds"]}
+    if with_pandas:
+        yield "pandas", run("pandas")
+
+
+def _row(rows: int, name: str, found: Result) -> str:
+    cells = [number(found["seconds"]), number(rows / found["seconds"]), number(found["peak"])]
+    ratio = f"{found['ratio']:.1f}" if "ratio" in found else ""
+    return f"| {rows:,} | {name} | {' | '.join(cells)} | {ratio} |"
+
+
+if __name__ == "__main__":
+    main()
