@@ -37,7 +37,8 @@ def machine(tmp_path_factory):
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         copy(ROOT / name, origin / name)
     (origin / ".dvc").mkdir()
-    shutil.copy(ROOT / ".dvc" / "config", origin / ".dvc")
+    for name in ("config", ".gitignore"):
+        shutil.copy(ROOT / ".dvc" / name, origin / ".dvc")
     (origin / "configs" / "small.yaml").write_text(yaml.safe_dump({"parameters": SMALL}))
     makefile = (origin / "Makefile").read_text()
     assert TRAIN in makefile
