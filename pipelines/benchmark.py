@@ -18,7 +18,6 @@ from pipelines.parameters import flat, from_yaml
 from pipelines.preparation import prepare, read_log_config
 from steps.benchmark_report import benchmark_report
 from steps.caching import ROOT
-from steps.lineage import lineage
 from steps.run_grid import run_grid
 
 Benchmark = Annotated[BenchmarkSettings, from_yaml(BenchmarkSettings, "benchmark")]
@@ -61,6 +60,6 @@ def benchmark_pipeline(
         paper_dataset,
         flat(split=config.split, sequences=config.sequences),
         benchmark.workers,
-        lineage(config.source.path, prepared.raw_version),
+        prepared.lineage,
         shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
     )

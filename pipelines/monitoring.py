@@ -5,19 +5,23 @@ from __future__ import annotations
 from contextvars import Context
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated
 
 from zenml import pipeline
 
 from model_code.bundle import Bundle
 from model_code.events.source import EPOCH, WindowSettings
+from model_code.monitoring.predictions import parquet_files
 from model_code.monitoring.reference import REFERENCE, Reference
 from model_code.monitoring.settings import MonitoringSettings
 from model_code.monitoring.sources import PredictionSource
 from model_code.settings import require
 from pipelines.parameters import from_yaml
 from pipelines.preparation import LogConfig, prepare, read_log_config
+from steps.caching import files_version
 from steps.champion import require_version
+from steps.lineage import lineage
 from steps.monitor import monitor
 from steps.observe import observe_log, observe_predictions
 
@@ -61,6 +65,8 @@ def monitoring_pipeline(
             require(moment is not None, f"window.{name}", moment, 'a moment, as "2024-03-17T00:00:00+00:00"')
         observed = observe_predictions(predictions, window, model, found.version)
         name = predictions.path
+        files = _prediction_files(predictions)
+        origin = lineage(name, files.values(), files_version(files))
     else:
         if window.start is None:
             window = replace(window, start=_end_of_log(found.bundle))
@@ -74,9 +80,22 @@ def monitoring_pipeline(
             model,
             found.version,
             config.training.device,
+            prepared.lineage,
         )
-        name = config.name
-    monitor(observed, name, model, found.version, monitoring, history or f"registry/monitoring/{model}.jsonl")
+        name, origin = config.name, prepared.lineage
+    history = history or f"registry/monitoring/{model}.jsonl"
+    monitor(observed, name, model, found.version, monitoring, history, origin)
+
+
+def _prediction_files(source: PredictionSource) -> dict[str, Path]:
+    """The files of a prediction log and of its labels, by setting and path."""
+    places = {"predictions.path": source.path, "predictions.labels": source.labels}
+    return {
+        f"{setting}/{file.relative_to(place)}": file
+        for setting, place in places.items()
+        if place is not None
+        for file in parquet_files(Path(place))
+    }
 
 
 def _end_of_log(bundle: Bundle) -> str:

@@ -16,8 +16,9 @@ from model_code.settings import require, settings
 from model_code.training.settings import TrainingSettings
 from pipelines.parameters import read_settings
 from steps.build_sequences import build_sequences
-from steps.caching import ROOT, files_version, raw_version
+from steps.caching import ROOT, files_version, raw_files
 from steps.ingest import ingest
+from steps.lineage import lineage
 from steps.require_valid import require_valid
 from steps.split import split
 from steps.validate import validate
@@ -54,7 +55,7 @@ class LogConfig:
         time=TimeSettings(unit="ms"),
         behaviors_known=("pv", "cart", "fav", "buy"),
         behaviors_kept=("pv",),
-        window=WindowSettings(start="2024-03-04T00:00:00+00:00", end="2024-03-18T00:00:00+00:00"),
+        window=WindowSettings(start="2024-03-04T00:00:00+00:00"),
         ids="integer",
     )
     engine: EngineSettings = EngineSettings()
@@ -73,13 +74,13 @@ class LogConfig:
 
 
 class Prepared(NamedTuple):
-    """Artifacts of the shared steps, and the version of the raw files that they were made of."""
+    """Artifacts of the shared steps, and the versions of data and code that they were made of."""
 
     clicks: Any  # ClickLog
     data: Any  # SequenceFolder
     validation: Any  # ValidationFolder
     split_log: Any  # SplitLog
-    raw_version: str
+    lineage: dict[str, str]
 
 
 def read_log_config(path: str | None) -> LogConfig:
@@ -111,12 +112,14 @@ def prepare(log: LogConfig, gate: bool = True) -> Prepared:
         gate: stop where validation fails; without it that is for a later step to act on.
     """
     require((ROOT / log.suite).is_file(), "suite", log.suite, "a YAML file in the project")
-    version = raw_version(log.source)
+    files = raw_files(log.source)
+    version = files_version(files)
+    origin = lineage(log.source.path, files.values(), version)
     clicks = ingest(log.source, log.engine, version)
-    suite_version = files_version([ROOT / log.suite])
+    suite_version = files_version({log.suite: ROOT / log.suite})
     validation = validate(clicks, log.name, log.suite, suite_version, log.limits, log.engine)
     if gate:
-        require_valid(validation)
+        require_valid(validation, origin)
     split_log = split(clicks, log.split, log.engine, after="require_valid" if gate else None)
     data = build_sequences(split_log, log.sequences, log.engine)
-    return Prepared(clicks, data, validation, split_log, version)
+    return Prepared(clicks, data, validation, split_log, origin)

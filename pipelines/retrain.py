@@ -13,7 +13,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -24,6 +24,7 @@ from model_code.bundle import Bundle, BundleError
 from model_code.evaluation.gates import Verdict
 from model_code.events.errors import EmptyWindowError, IngestError
 from model_code.files import replacing
+from model_code.lineage import data_version
 from model_code.monitoring.verdict import MonitoringVerdict
 from model_code.registry.decision import WATCHED, Outcome, Retraining, Trigger, Watch, reasons_to_train
 from model_code.registry.record import ChampionRecord, RegistryError
@@ -32,7 +33,7 @@ from pipelines.monitoring import monitoring_pipeline
 from pipelines.preparation import read_log_config
 from pipelines.registry import write_page
 from pipelines.training import training_pipeline
-from steps.caching import ROOT, code_version, raw_version
+from steps.caching import ROOT, code_version, files_version, raw_files
 from steps.champion import BUNDLE
 from steps.lineage import lineage
 from steps.monitor import MonitoringFolder
@@ -114,7 +115,7 @@ def _watch(settings: RetrainSettings, champion: ChampionRecord | None, model: st
         return Watch(None, ("there is no champion to watch",))
     if settings.monitoring is None:
         return Watch(None, ("no monitoring is configured",))
-    if _data_version(settings.training) == _data_in(champion.lineage):
+    if _data_version(settings.training) == data_version(champion.lineage):
         return Watch(None, (f"nothing was logged since version {champion.version} was trained",))
     try:
         run = _run(monitoring_pipeline, settings.monitoring, model=model, log=settings.training)
@@ -146,11 +147,8 @@ def _train(config: str | None) -> Bundle:
 def _data_version(config: str | None) -> str:
     """Version of the raw log, as lineage has it."""
     source = read_log_config(config).source
-    return _data_in(lineage(source.path, raw_version(source)))
-
-
-def _data_in(lineage: Mapping[str, str]) -> str:
-    return lineage.get("data.dvc md5", lineage["raw files"])
+    files = raw_files(source)
+    return data_version(lineage(source.path, files.values(), files_version(files)))
 
 
 def _version(config: str | None) -> str:

@@ -25,7 +25,6 @@ from steps.compare import compare
 from steps.evaluate import evaluate
 from steps.evaluate_own import evaluate_own
 from steps.judge import judge
-from steps.lineage import lineage
 from steps.register import register
 from steps.train import train
 
@@ -115,8 +114,7 @@ def training_pipeline(
         evaluation=evaluation,
         gates=gates,
     )
-    origin = lineage(source.path, prepared.raw_version)
-    origin |= {f"scores of {label}": scores for label, scores in own_versions.items()}
+    origin = prepared.lineage | {f"scores of {label}": scores for label, scores in own_versions.items()}
     verdict = judge(
         name,
         labels,
@@ -149,4 +147,4 @@ def training_pipeline(
 
 def _scores_version(own: OwnScores) -> str:
     require(Path(own.path).is_file(), f"own_scores.{own.label}.path", own.path, "a Parquet file")
-    return files_version([Path(own.path)])
+    return files_version({Path(own.path).name: Path(own.path)})

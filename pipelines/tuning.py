@@ -52,4 +52,6 @@ def tuning_pipeline(
         "seed of the search": tuning.seed,
         "pruning": tuning.pruning,
     }
-    tuning_report(found, prepared.split_log, config.name, Path(log).stem if log else "demo", shared)
+    tuning_report(
+        found, prepared.split_log, config.name, Path(log).stem if log else "demo", shared, prepared.lineage
+    )

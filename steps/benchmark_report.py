@@ -20,6 +20,7 @@ from model_code.benchmark.results import Results
 from model_code.benchmark.summarise import summarise
 from model_code.events.split import SplitLog
 from model_code.files import Folder
+from model_code.lineage import data_version
 from model_code.models.choice import ModelChoice
 from model_code.reports.benchmark import render_benchmark
 from model_code.sequences.data import SequenceFolder
@@ -105,7 +106,7 @@ def benchmark_report(
             machine=_machine([cell.training for cell in cells], workers),
             commit=lineage.get("git commit", "unknown"),
             command=command,
-            data_version=lineage.get("data.dvc md5", lineage["raw files"]),
+            data_version=data_version(lineage),
             date=datetime.now(UTC).date().isoformat(),
         )
         results = summarise(cells, facts)
@@ -118,7 +119,7 @@ def benchmark_report(
         (folder.path / "results.md").write_text(markdown(results), encoding="utf-8")
         render_benchmark(results, analysis, folder.path / "benchmark.html")
         for file in sorted(folder.path.iterdir()):
-            publish(file)
+            publish(file, lineage)
         report = (run_folder() / "benchmark.html").relative_to(ROOT)
         logger.info("\n%s\n\n  report  %s\n", terminal_table(results), report)
         notes.update(report=str(report), cells=len(cells))

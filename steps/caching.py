@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from zenml.config import CachePolicy
@@ -18,9 +18,11 @@ from zenml.config.source import Source
 from model_code.events.raw_files import find_files
 from model_code.events.readers import READERS
 from model_code.events.source import SourceSettings
+from model_code.fingerprints import fingerprint
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("model_code", "steps", "pipelines")
+HASHES = ROOT / "checkpoints" / "file_hashes.json"
 
 
 def cache_policy(module: str) -> CachePolicy:
@@ -44,27 +46,24 @@ def code_version(*modules: str, without: Collection[str] = ()) -> str:
     return digest.hexdigest()
 
 
-def raw_version(source: SourceSettings) -> str:
-    """Version of a source's raw files, those that tell of categories included.
+def raw_files(source: SourceSettings) -> dict[str, Path]:
+    """A source's raw files, those that tell of categories included, by setting and name in its folder.
 
     Raises:
         model_code.events.errors.IngestError: when there are none.
     """
-    places = source.paths().items()
-    return files_version(file for key, path in places for file in find_files(path, READERS, key).paths)
+    found = {setting: find_files(place, READERS, setting) for setting, place in source.paths().items()}
+    return {f"{setting}/{files.name(path)}": path for setting, files in found.items() for path in files.paths}
 
 
-def files_version(paths: Iterable[Path]) -> str:
-    """Hash of names, sizes and modification times: cheap at any size, and changed by any rewrite.
+def raw_version(source: SourceSettings) -> str:
+    """Version of a source's raw files; raises as `raw_files` does."""
+    return files_version(raw_files(source))
 
-    A rewrite with the same content runs the reading step again, whose output then has the same content
-    hash, so that nothing after it runs.
-    """
-    digest = hashlib.sha256()
-    for path in sorted(paths):
-        status = path.stat()
-        digest.update(f"{path} {status.st_size} {status.st_mtime_ns}\n".encode())
-    return digest.hexdigest()
+
+def files_version(files: Mapping[str, Path]) -> str:
+    """Hash of names and contents: the same on every machine, whatever was copied, touched or rewritten."""
+    return fingerprint(files, HASHES)
 
 
 def _closure(modules: Iterable[str], without: Collection[str] = ()) -> set[Path]:

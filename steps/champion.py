@@ -9,6 +9,7 @@ from typing import NamedTuple
 import torch
 from zenml.client import Client
 from zenml.enums import ModelStages
+from zenml.utils.pagination_utils import depaginate_stream
 
 from model_code.bundle import Bundle
 from model_code.evaluation.comparison import Differences, compare
@@ -71,6 +72,14 @@ def require_version(model: str, version: str | None) -> Champion:
         raise NoModelError(f"{found.bundle.path}: the champion's bundle is not there; run `dvc pull`")
     found.bundle.verify(found.checksum)
     return found
+
+
+def version_before(model: str, number: int) -> Champion | None:
+    """The latest version of ``model`` with a bundle and a lower number; ``None`` if there is none."""
+    earlier = depaginate_stream(
+        Client().list_model_versions, model=model, number=f"lt:{number}", sort_by="desc:number"
+    )
+    return next(filter(None, (_find(model, str(version.name)) for version in earlier)), None)
 
 
 def _named(model: str, version: str) -> Champion | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from zenml import get_step_context, step
+from zenml.logger import get_logger
 
 from model_code.bundle import Bundle
 from model_code.evaluation.comparison import ComparisonFolder, Differences
@@ -15,14 +16,18 @@ from model_code.evaluation.gates import GateSettings, Verdict, decide
 from model_code.events.split import SplitLog
 from model_code.events.validation import ValidationFolder
 from model_code.files import Folder, read_json, write_json
+from model_code.lineage import data_version
 from model_code.reports.comparison import ComparisonReport, Origin, render_comparison
+from model_code.reports.log_change import LogChange, LogFacts
 from model_code.sequences.data import SequenceFolder
 from model_code.settings import parse
 from model_code.training.device import resolve_device
 from steps.artifacts import FolderMaterializer, output_folder
-from steps.champion import Champion, against, find_champion
+from steps.champion import Champion, against, find_champion, version_before
 from steps.measure import measured
 from steps.reports import publish
+
+logger = get_logger(__name__)
 
 
 class VerdictFolder(Folder):
@@ -37,6 +42,16 @@ class VerdictFolder(Folder):
     def verdict(self) -> Verdict:
         """All checks and whether they hold."""
         return parse(Verdict, read_json(self.file), self.file.name)
+
+    @property
+    def log_change_file(self) -> Path:
+        """The log beside that of the version before, as JSON."""
+        return self.path / "log_change.json"
+
+    @property
+    def log_change(self) -> LogChange:
+        """The log beside that of the version before."""
+        return LogChange.read(self.log_change_file)
 
     @property
     def report(self) -> Path:
@@ -96,6 +111,9 @@ def judge(
             champion_problem=problem,
         )
         write_json(folder.file, asdict(verdict))
+        log = LogFacts.of(lineage, split_log.manifest, prepared)
+        change = _log_change(log, champion)
+        change.write(folder.log_change_file)
         report = ComparisonReport(
             origin=_origin(name, split_log, lineage),
             verdict=verdict,
@@ -104,11 +122,12 @@ def judge(
             histories={label: bundle.history for label, bundle in zip(labels, bundles, strict=False)},
             sanity_aucs=_sanity_aucs(prepared),
             counts=_counts(split_log, prepared),
-            settings={**settings, **lineage},
+            settings=settings,
+            log_change=change,
             from_elsewhere=labels[len(bundles) :],
         )
         render_comparison(report, folder.report)
-        publish(folder.report)
+        publish(folder.report, lineage)
         notes.update(
             passed=verdict.passed,
             reasons=[f"{check.name}: {check.reason}" for check in verdict.checks],
@@ -134,11 +153,27 @@ def _against(
         return None, f"version {champion.version}: {type(error).__name__}: {error}"
 
 
+def _log_change(now: LogFacts, champion: Champion | None) -> LogChange:
+    """The log beside that of the version before; where this machine knows no such version, the champion's.
+
+    What cannot be read of it must not cost the run.
+    """
+    model = get_step_context().model
+    try:
+        before = version_before(model.name, model.number) or champion
+        facts = before and before.bundle.manifest.get("log")
+        if before and facts:
+            return LogChange(now, before.version, parse(LogFacts, facts, "log"))
+    except Exception as error:
+        logger.warning("The version before is not compared with: %s: %s", type(error).__name__, error)
+    return LogChange(now)
+
+
 def _origin(name: str, split_log: SplitLog, lineage: dict[str, str]) -> Origin:
     return Origin(
         dataset=name,
         run=get_step_context().pipeline_run.name,
-        data_version=lineage.get("data.dvc md5", lineage["raw files"]),
+        data_version=data_version(lineage),
         validation_timestamp=split_log.manifest["validation_timestamp"],
         split_timestamp=split_log.manifest["split_timestamp"],
     )

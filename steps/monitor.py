@@ -9,6 +9,7 @@ from zenml import get_step_context, step
 from zenml.logger import get_logger
 
 from model_code.files import Folder
+from model_code.lineage import data_version
 from model_code.monitoring import history as windows
 from model_code.monitoring.compare import compare
 from model_code.monitoring.observed import ObservedFolder
@@ -52,6 +53,7 @@ def monitor(
     version: str,
     settings: MonitoringSettings,
     history: str,
+    lineage: dict[str, str],
 ) -> Annotated[MonitoringFolder, "monitoring"]:
     """Compare the window with the reference, judge it, add it to the history, report.
 
@@ -64,6 +66,7 @@ def monitor(
         version: the model's version.
         settings: thresholds and noise.
         history: file of all windows, relative to the project.
+        lineage: versions of the window's data and of the code.
     """
     with measured() as notes:
         champion = require_version(model, version)
@@ -88,7 +91,9 @@ def monitor(
         if settings.sample_rows and len(window) and len(reference.observations):
             render_drift_report(reference.observations, window, settings, folder.drift_report)
             files.append(folder.drift_report)
-        published = {file.stem: publish(file).relative_to(ROOT).as_posix() for file in files}
+        trained_on = data_version(champion.bundle.manifest.get("lineage", {}))
+        origin = lineage | {f"data of version {version}": trained_on}
+        published = {file.stem: publish(file, origin).relative_to(ROOT).as_posix() for file in files}
         published["history"] = history
         logger.info("\n%s\n", terminal_verdict(report, published))
         notes.update(verdict=comparison.verdict.status, reasons=comparison.verdict.reasons, reports=published)

@@ -34,13 +34,14 @@ def observe_log(
     model: str,
     version: str,
     device: str,
+    lineage: dict[str, str],
 ) -> Annotated[ObservedFolder, "observed"]:
     """Score the window's test part with the model.
 
     Never cached: a version is a name, and what it names may change.
     """
     with measured() as notes:
-        publish(validation.report)
+        publish(validation.report, lineage)
         start, end = window.milliseconds()
         bundle = require_version(model, version).bundle
         observations = from_log.observe_log(bundle, sequences, end, resolve_device(device))

@@ -60,8 +60,9 @@ def register(
             evaluations={label: item.evaluation for label, item in zip(labels, evaluations, strict=True)},
             comparison=comparison.comparison,
             verdict=verdict.verdict,
+            log=verdict.log_change,
             lineage={**lineage, "run": get_step_context().pipeline_run.name},
-            reports=_publish(validation, verdict),
+            reports=_publish(validation, verdict, lineage),
         )
         length = bundle.manifest["max_length"]
         reference = reference_of(bundle, sequences, evaluations[0].scores, clicks)
@@ -75,6 +76,7 @@ def register(
             "registered": {"model": facts.name, "version": facts.version, "run": facts.lineage["run"]},
             "verdict": asdict(facts.verdict),
             "lineage": facts.lineage,
+            "log": asdict(facts.log.now),
             "pipeline_settings": settings,
         }
         registered = extend_bundle(bundle, output_folder(), files, details)
@@ -96,9 +98,9 @@ def register(
     return registered
 
 
-def _publish(validation: ValidationFolder, verdict: VerdictFolder) -> dict[str, str]:
+def _publish(validation: ValidationFolder, verdict: VerdictFolder, lineage: dict[str, str]) -> dict[str, str]:
     """Copy the reports again: the steps that made them may have been served from the cache."""
-    reports = {"log": publish(validation.report), "models": publish(verdict.report)}
+    reports = {"log": publish(validation.report, lineage), "models": publish(verdict.report, lineage)}
     shown = {
         name: path.relative_to(ROOT) for name, path in {**reports, "all runs": REPORTS / "index.html"}.items()
     }

@@ -16,13 +16,17 @@ class InvalidLogError(Exception):
 
 
 @step(enable_cache=False)
-def require_valid(validation: ValidationFolder) -> None:
+def require_valid(validation: ValidationFolder, lineage: dict[str, str]) -> None:
     """Publish the validation report, then raise if the log must not be trained on.
+
+    Args:
+        validation: of the log.
+        lineage: versions of data and code.
 
     Raises:
         InvalidLogError: when a critical expectation failed.
     """
-    report = publish(validation.report)
+    report = publish(validation.report, lineage)
     result = validation.result
     failures = [outcome.description for outcome in result.critical_failures]
     log_metadata({"critical_failures": failures, "report": str(report)})

@@ -48,7 +48,12 @@ class TuningFolder(Folder):
 
 @step(enable_cache=False, output_materializers=FolderMaterializer)
 def tuning_report(
-    searches: list[SearchFolder], split_log: SplitLog, name: str, config: str, budget: dict[str, Any]
+    searches: list[SearchFolder],
+    split_log: SplitLog,
+    name: str,
+    config: str,
+    budget: dict[str, Any],
+    lineage: dict[str, str],
 ) -> Annotated[TuningFolder, "tuning"]:
     """Write and publish what the searches found.
 
@@ -60,6 +65,7 @@ def tuning_report(
         name: what the report calls the log.
         config: the name under ``configs/tuned`` that the chosen settings should get.
         budget: what all models got alike, by what to call it.
+        lineage: versions of data and code.
     """
     folder = TuningFolder(output_folder())
     folder.path.mkdir(parents=True)
@@ -78,7 +84,7 @@ def tuning_report(
     )
     render_tuning(TuningReport(origin, results, budget, tuned, command), folder.report)
     for file in (folder.tuned, folder.trials_json, folder.trials_csv, folder.report):
-        published = publish(file)
+        published = publish(file, lineage)
     logger.info("Report: %s\nChosen settings:\n%s\nTo keep them: %s", published, tuned, command)
     log_metadata({"report": str(published), "command": command})
     return folder

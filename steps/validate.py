@@ -10,6 +10,7 @@ from zenml import step
 from model_code.events.click_log import ClickLog
 from model_code.events.engine import EngineSettings
 from model_code.events.health import measure
+from model_code.events.repeats import RepeatedFile
 from model_code.events.validation import ValidationFolder
 from model_code.events.validation_settings import ValidationSettings
 from model_code.reports.validation import ValidationReport, render_validation
@@ -46,7 +47,8 @@ def validate(
         result = validate_apart(log, ROOT / suite, limits, engine, folder.result_file)
         health = measure(log, engine)
         table = log.manifest["category_table"]
-        report = ValidationReport(name, result, log.balance, health, table)
+        repeats = [RepeatedFile(**repeat) for repeat in log.manifest["repeated_files"]]
+        report = ValidationReport(name, result, log.balance, health, table, repeats)
         render_validation(report, folder.report)
         notes.update(
             expectations=len(result.outcomes), failed=dict(result.failures), suite_version=suite_version

@@ -12,20 +12,21 @@ MOST_BEHAVIORS = 50  # the rarer ones are counted together
 OTHER = "(other)"
 
 
-def count_behaviors(staged: ibis.Table) -> ibis.Table:
-    """Count the records that passed all checks, repeats included, by hour, group of users and behavior.
+def count_behaviors(events: ibis.Table) -> ibis.Table:
+    """Count events by hour, group of users and behavior.
 
     Args:
-        staged: the checked records, as `model_code.events.checks.check` returns them.
+        events: each once: the columns of the user's id (see `stage_ids`), ``timestamp`` (ms), ``behavior``;
+            those without are left out.
     """
-    passed = staged.filter(staged.reason.isnull(), staged.behavior.notnull())
-    frequent = passed.group_by("behavior").agg(events=passed.count())
+    events = events.filter(events.behavior.notnull())
+    frequent = events.group_by("behavior").agg(events=events.count())
     frequent = frequent.order_by([frequent.events.desc(), frequent.behavior]).limit(MOST_BEHAVIORS)
     frequent = frequent.select(name="behavior")
-    time = passed.timestamp
-    hourly = passed.group_by(
+    time = events.timestamp
+    hourly = events.group_by(
         "user_id", "user_id_number", "behavior", hour=time - (time % HOUR + HOUR) % HOUR
-    ).agg(events=passed.count())
+    ).agg(events=events.count())
     named = hourly.left_join(frequent, hourly.behavior == frequent.name)
     # The digest's first byte: DuckDB's own hash may change with its version.
     digest = id_text(named, "user_id").hexdigest("md5")

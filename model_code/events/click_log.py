@@ -69,7 +69,8 @@ class ClickLog(EventFolder):
     and ``record`` (the raw text); ordered by file and line.
     ``behaviors.parquet``, if the log has behaviors: ``hour`` (ms, its start), ``user_group`` (0 to
     `USER_GROUPS` - 1), ``behavior`` and ``events``, counted before unwanted behaviors leave; ordered by all.
-    ``manifest.json``: counts by bucket and by reason, id types, first and last timestamp.
+    ``manifest.json``: counts by bucket and by reason, files that repeat others whole (`RepeatedFile`), id
+    types, first and last timestamp.
     """
 
     @property

@@ -24,6 +24,7 @@ from model_code.events.plausibility import refuse_implausible
 from model_code.events.quarantine import quarantine
 from model_code.events.raw_table import LOG, RawTable, open_table
 from model_code.events.readers.reader import Scan
+from model_code.events.repeats import find_repeats
 from model_code.events.source import SourceSettings
 from model_code.events.staged_ids import id_text, number_column, typed_id
 from model_code.events.survey import Survey, id_type, is_wanted, survey
@@ -69,15 +70,18 @@ def ingest(source: SourceSettings, engine: EngineSettings, out: Path) -> ClickLo
         write_parquet(connection, quarantine(staged, scan.rejects(), raw), log.quarantine)
         write_parquet(connection, _events(staged, source, id_types, categories), log.events)
         if "behavior" in staged.columns:
-            write_parquet(connection, count_behaviors(staged), log.behaviors)
+            each_once = _with_behaviors(read_parquet(connection, log.events), _unwanted(staged, source))
+            write_parquet(connection, count_behaviors(each_once), log.behaviors)
         balance = _balance(staged, source, found, log, raw)
         balance.check()
+        repeats = find_repeats(connection, _passed(staged), raw.files, balance.duplicates)
         facts = _facts(connection, log)
         _refuse_strange_items(source, facts["events_without_category"], balance.kept)
         manifest = {
             "balance": asdict(balance),
             "quarantine_reasons": found.reasons,
             "files": len(raw.files.paths),
+            "repeated_files": [asdict(repeat) for repeat in repeats],
             "id_types": id_types,
             **facts,
             "category_table": asdict(categories.counts) if categories else None,
@@ -177,12 +181,36 @@ def _identity(table: ibis.Table) -> list[str]:
     return [name for name in (*ids, "timestamp", "behavior") if name in table.columns]
 
 
+def _unwanted(staged: ibis.Table, source: SourceSettings) -> ibis.Table:
+    """The events of unwanted behaviors, each once."""
+    unwanted = staged.filter(staged.reason.isnull(), ~is_wanted(staged, source))
+    return unwanted.select(_identity(unwanted)).distinct()
+
+
+def _with_behaviors(events: ibis.Table, unwanted: ibis.Table) -> ibis.Table:
+    """User, time and behavior of all events, each once, with the user as it is staged."""
+    user, number = events.user_id, number_column("user_id")
+    if user.type().is_integer():
+        ids = {"user_id": ibis.null("string"), number: user}
+    else:
+        ids = {"user_id": user, number: ibis.null("int64")}
+    columns = ("user_id", number, "timestamp", "behavior")
+    return events.select("timestamp", "behavior", **ids).select(columns).union(unwanted.select(columns))
+
+
+def _passed(staged: ibis.Table) -> ibis.Table:
+    """File and event of the records that passed; a missing behavior is empty, so that it equals itself."""
+    passed = staged.filter(staged.reason.isnull())
+    ids = {name: id_text(passed, name) for name in ("user_id", "item_id")}
+    behavior = {"behavior": passed.behavior.fill_null("")} if "behavior" in passed.columns else {}
+    return passed.select("file", "timestamp", **ids, **behavior)
+
+
 def _balance(
     staged: ibis.Table, source: SourceSettings, found: Survey, log: ClickLog, raw: RawTable
 ) -> Balance:
     kept = count_rows(log.events)
-    unwanted = staged.filter(staged.reason.isnull(), ~is_wanted(staged, source))
-    filtered = unwanted.select(_identity(unwanted)).distinct().count().to_pyarrow().as_py()
+    filtered = _unwanted(staged, source).count().to_pyarrow().as_py()
     return Balance(
         raw=raw.count,
         kept=kept,

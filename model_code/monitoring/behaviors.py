@@ -1,4 +1,4 @@
-"""The behaviour mix of a log: raw events by behaviour, before the behaviours that are not wanted leave."""
+"""The behaviour mix of a log: events by behaviour, before the behaviours that are not wanted leave."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Behaviors:
 
 
 def count_behaviors(path: Path, start: int, end: int) -> Behaviors | None:
-    """Count the raw events of a period.
+    """Count the events of a period.
 
     Args:
         path: ``behaviors.parquet`` of a click log.

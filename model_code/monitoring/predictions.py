@@ -92,8 +92,13 @@ def observe_predictions(
     return observations(_columns(first, told, vocabulary), start, end, "predictions"), counts
 
 
+def parquet_files(path: Path) -> list[Path]:
+    """The file itself, or all Parquet files of a folder, in order of their names."""
+    return [path] if path.is_file() else sorted(path.glob("**/[!.]*.parquet"))
+
+
 def _open(path: Path, schema: pa.Schema, what: str) -> ds.Dataset:
-    files = [path] if path.is_file() else sorted(path.glob("**/[!.]*.parquet"))
+    files = parquet_files(path)
     if not files:
         raise PredictionLogError(f"{path}: holds no Parquet file of a {what}; check the path")
     for file in files:

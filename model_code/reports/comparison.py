@@ -12,6 +12,7 @@ from model_code.evaluation.gates import Verdict
 from model_code.evaluation.significance import Difference
 from model_code.reports import comparison_figures as figures
 from model_code.reports.comparison_figures import Drawing, Evaluations, History
+from model_code.reports.log_change import LogChange
 from model_code.reports.page import count, decimal, moment, percent, render
 
 
@@ -38,6 +39,7 @@ class ComparisonReport:
     sanity_aucs: Mapping[str, float | None]  # of scorers that should find nothing, on the test samples
     counts: Mapping[str, int]  # by stage of the preparation
     settings: Mapping[str, object]  # value by dotted name
+    log_change: LogChange  # the log beside that of the version before
     from_elsewhere: Sequence[str] = ()  # names of the models of which the scores alone are known
 
 

@@ -6,7 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from model_code.files import read_json
+from model_code.lineage import data_version
 from model_code.reports.page import render
+
+LINEAGE = "lineage.json"  # beside a run's reports: versions of the data and code that they are of
 
 TITLES = {
     "validation": "the log",
@@ -24,6 +28,8 @@ class Run(NamedTuple):
     pipeline: str
     name: str
     changed: int  # ms since the epoch
+    data: str  # version; empty if unknown
+    code: str  # git commit; empty if unknown
     pages: list[tuple[str, str]]  # path, what it is about
 
 
@@ -44,7 +50,10 @@ def _run(folder: Path, reports: Path) -> Run:
     pages = sorted(_pages(folder), reverse=True)  # validation before comparison, as they come
     changed = max(page.stat().st_mtime for page in pages)
     links = [(page.relative_to(reports).as_posix(), TITLES.get(page.stem, page.stem)) for page in pages]
-    return Run(folder.parent.name, folder.name, int(changed * 1000), links)
+    file = folder / LINEAGE
+    lineage = read_json(file) if file.is_file() else {}
+    data, code = data_version(lineage), lineage.get("git commit", "")
+    return Run(folder.parent.name, folder.name, int(changed * 1000), data, code, links)
 
 
 def _pages(folder: Path) -> Iterator[Path]:

@@ -29,6 +29,13 @@ def render(template: str, context: Mapping[str, object], out: Path) -> None:
         temporary.write_text(page, encoding="utf-8")
 
 
+def stamped(page: str, lineage: Mapping[str, str]) -> str:
+    """Put at a page's foot which data and code it is made of; the page need not be one of these templates."""
+    foot = _environment().get_template("provenance.html").render(lineage=lineage)
+    body, end, rest = page.rpartition("</body>")
+    return f"{body}{foot}\n{end}{rest}" if end else f"{page}{foot}\n"
+
+
 def count(value: int | None) -> str:
     """1234567 -> "1,234,567"."""
     return MISSING if value is None else f"{value:,d}"

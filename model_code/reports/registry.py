@@ -10,6 +10,7 @@ from pathlib import Path
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
+from model_code.lineage import data_version
 from model_code.registry.record import ChampionRecord, Change
 from model_code.reports.figures import INK, SERIES, style, svg
 from model_code.reports.page import moment, render
@@ -22,6 +23,11 @@ class Version:
     record: ChampionRecord
     first: Change
     stage: str
+
+    @property
+    def data(self) -> str:
+        """Version of the data that it was trained on."""
+        return data_version(self.record.lineage)
 
 
 def render_registry(changes: Sequence[Change], staging: Sequence[str], out: Path) -> None:

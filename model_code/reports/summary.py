@@ -9,6 +9,7 @@ from typing import Any
 from model_code.evaluation.comparison import Comparison
 from model_code.evaluation.evaluate import Evaluation
 from model_code.evaluation.gates import Verdict
+from model_code.reports.log_change import LogChange
 from model_code.reports.page import count, decimal, moment, probability, signed
 from model_code.reports.text import aligned
 
@@ -25,6 +26,7 @@ class RunFacts:
         evaluations: by model label, the main one first.
         comparison: the main model against the others.
         verdict: of the gates.
+        log: the log beside that of the version before.
         lineage: data version, git commit, settings and the like, as text by name.
         reports: paths of the reports, by title.
     """
@@ -36,6 +38,7 @@ class RunFacts:
     evaluations: Mapping[str, Evaluation]
     comparison: Comparison
     verdict: Verdict
+    log: LogChange
     lineage: Mapping[str, str]
     reports: Mapping[str, str]
 
@@ -81,6 +84,7 @@ def terminal_summary(facts: RunFacts) -> str:
         f"  split    test from {moment(facts.split['split_timestamp'])},"
         f" validation from {moment(facts.split['validation_timestamp'])}",
         f"  targets  {targets}",
+        *_data(facts.log),
         "",
         *aligned(metrics_table(facts)),
         "",
@@ -92,6 +96,16 @@ def terminal_summary(facts: RunFacts) -> str:
         *(f"  {title:<10} {path}" for title, path in facts.reports.items()),
     ]
     return "\n".join(lines)
+
+
+def _data(log: LogChange) -> list[str]:
+    """Version of the data, and what changed since the version before."""
+    lines = [f"  data     {log.now.data_version}"]
+    if log.before:
+        lines += [f"           {log.in_words()}"]
+    if rows := log.rows():
+        lines += ["", *aligned([("", f"version {log.version}", "this", "change"), *rows])]
+    return lines
 
 
 def model_card(facts: RunFacts, settings: Mapping[str, Any]) -> str:

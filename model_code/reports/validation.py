@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from model_code.events.click_log import Balance
 from model_code.events.health import LogHealth
+from model_code.events.repeats import RepeatedFile
 from model_code.events.validation import SEVERITIES, Outcome, ValidationResult
 from model_code.reports.page import MISSING, moment, render
 from model_code.reports.validation_figures import draw
 
 SHOWN_CHARACTERS = 160  # of a value; a broken row can be as long as its file
+SHOWN_FILES = 50  # that repeat others
+SHOWN_HOLDERS = 3  # files in which the events of such a one are found
 PARTS = {  # of the balance: title, meaning, colour
     "kept": ("Kept", "go on to training", "series-3"),
     "quarantined": ("Quarantined", "could not be used; kept aside with file, line and reason", "series-2"),
@@ -34,6 +37,7 @@ class ValidationReport:
         health: aggregates over all events.
         category_table: counts of the table that categories come from, as the log's manifest has them;
             ``None`` if the log has its own.
+        repeats: files that repeat others whole.
     """
 
     name: str
@@ -41,6 +45,7 @@ class ValidationReport:
     balance: Balance
     health: LogHealth
     category_table: Mapping[str, int | None] | None = None
+    repeats: Sequence[RepeatedFile] = ()
 
 
 def render_validation(report: ValidationReport, out: Path) -> None:
@@ -52,6 +57,9 @@ def render_validation(report: ValidationReport, out: Path) -> None:
         "facts": _facts(health) + _category_facts(report.category_table),
         "raw": report.balance.raw,
         "parts_of_raw": parts,
+        "repeats": report.repeats[:SHOWN_FILES],
+        "other_repeats": max(len(report.repeats) - SHOWN_FILES, 0),
+        "shown_holders": SHOWN_HOLDERS,
         "unaccounted": report.balance.raw - sum(part["rows"] for part in parts),
         "failed": [_shown(outcome) for outcome in result.failed],
         "passed": [_shown(outcome) for outcome in _passed(result)],

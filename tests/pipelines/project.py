@@ -73,6 +73,12 @@ class Project:
         config.write_text(yaml.safe_dump({"parameters": parameters}))
         return Run(self._call("zenml", "pipeline", "run", pipeline, "--config", str(config), check=False))
 
+    @property
+    def pages_without_lineage(self) -> list[str]:
+        """Pages of runs that do not say which data they are of."""
+        pages = (self.folder / "reports").glob("*/*/*.html")
+        return [str(page) for page in pages if "raw files: <code" not in page.read_text()]
+
     def ask(self, code: str) -> Any:
         """Run Python code that prints JSON, with the orchestrator's ``client`` at hand."""
         preamble = "import json; from zenml.client import Client; client = Client()\n"

@@ -40,6 +40,7 @@ def reports(project):
 def first(project):
     run = benchmark(project)
     assert run.code == 0, run.output
+    assert project.pages_without_lineage == []
     return run
 
 
@@ -48,6 +49,7 @@ def test_leaves_a_report_and_its_numbers(project, first):
     assert "5 of 5 cells" in first.output
     folder = reports(project)
     assert {path.name for path in folder.iterdir()} == {
+        "lineage.json",
         *("validation.html", "benchmark.html", "results.json", "results.md", "analysis.json"),
         *("rows.csv", "cells.csv"),
     }

@@ -10,7 +10,7 @@ from model_code.monitoring.verdict import MonitoringVerdict
 
 PIPELINE = "pipelines.monitoring.monitoring_pipeline"
 LOG = "configs/small.yaml"
-WINDOW = {"start": "2024-03-16T00:00:00+00:00", "end": "2024-03-18T00:00:00+00:00"}
+WINDOW = {"start": "2024-03-16T00:00:00+00:00"}
 PREPARES = {"ingest", "validate", "split", "build_sequences"}
 HISTORY = "registry/monitoring/deminet-demo.jsonl"
 
@@ -49,6 +49,7 @@ def first(project, refused):
     assert "promoted to staging" in run.output
     run = watch(project)
     assert run.code == 0, run.output
+    assert project.pages_without_lineage == []
     return run
 
 
@@ -64,6 +65,7 @@ def test_a_window_leaves_a_verdict_reports_and_a_line_of_history(project, first)
     assert first.executed == PREPARES - first.cached | {"observe_log", "monitor"}
     folder = newest(project)
     assert {path.name for path in folder.iterdir()} == {
+        "lineage.json",
         "validation.html",
         "monitoring.html",
         "evidently.html",

@@ -37,6 +37,7 @@ def tune(project, trials, **parameters):
 def first(project):
     run = tune(project, 2)
     assert run.code == 0, run.output
+    assert project.pages_without_lineage == []
     return run
 
 
@@ -49,7 +50,8 @@ def test_search_leaves_a_report_the_trials_and_settings_to_keep(project, first):
     assert "din: trial 1 of 2, validation AUC 0." in first.output
     folder = reports(project)
     assert {path.name for path in folder.iterdir()} == {
-        *("validation.html", "tuning.html", "tuned.yaml", "trials.csv", "trials.json")
+        "lineage.json",
+        *("validation.html", "tuning.html", "tuned.yaml", "trials.csv", "trials.json"),
     }
     assert "the search" in (project.folder / "reports" / "index.html").read_text()
     tuned = read_tuned(folder / "tuned.yaml")["din"]

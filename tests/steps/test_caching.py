@@ -1,6 +1,8 @@
 """What a step's cache key depends on."""
 
 import os
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,11 @@ from model_code.models.choice import ModelChoice
 from model_code.training.settings import TrainingSettings
 from steps import caching
 from steps.run_grid import MODEL_MODULES, cell_version
+
+
+@pytest.fixture(autouse=True)
+def hashes(tmp_path_factory, monkeypatch):
+    monkeypatch.setattr(caching, "HASHES", tmp_path_factory.mktemp("hashes") / "hashes.json")
 
 
 def closure(*modules: str) -> set[str]:
@@ -70,13 +77,17 @@ def test_raw_version_follows_every_file_of_log_and_category_table(tmp_path):
         columns=ColumnSettings(user_id="u", item_id="i", timestamp="t"),
         categories=CategoryTableSettings(path=str(table), item_id="i", category_id="c"),
     )
-    seen = {caching.raw_version(source)}
-    for path in (log / "a.csv", table / "a.csv"):
-        os.utime(path, (1, 1))
-        seen.add(caching.raw_version(source))
-    (log / "b.csv").write_text("u,i,t\n")
-    seen.add(caching.raw_version(source))
-    assert len(seen) == 4
+    seen = [caching.raw_version(source)]
+    for path in (log / "a.csv", table / "a.csv", log / "b.csv"):
+        os.utime(log / "a.csv", (1, 1))
+        assert caching.raw_version(source) == seen[-1], "touched is not changed"
+        path.write_text("u,i,t\n1,2,3\n")
+        seen.append(caching.raw_version(source))
+    shutil.copytree(tmp_path / "log", tmp_path / "elsewhere")
+    assert caching.raw_version(replace(source, path=str(tmp_path / "elsewhere"))) == seen[-1]
+    (log / "b.csv").unlink()
+    assert caching.raw_version(source) == seen[2]
+    assert len(set(seen)) == len(seen)
     Path(table / "a.csv").unlink()
     with pytest.raises(IngestError, match=r"source\.categories\.path"):
         caching.raw_version(source)
@@ -89,7 +100,7 @@ def test_raw_version_follows_the_files_that_a_published_format_implies(tmp_path)
     source = SourceSettings(path=str(tmp_path), format="retailrocket")
     seen = {caching.raw_version(source)}
     for name in names:
-        os.utime(tmp_path / f"{name}.csv", (1, 1))
+        (tmp_path / f"{name}.csv").write_text("b\n")
         seen.add(caching.raw_version(source))
     assert len(seen) == 5
     books = SourceSettings(

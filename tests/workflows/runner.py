@@ -72,13 +72,17 @@ class Runner:
     def _run(self, script: str, environment: dict[str, str]) -> dict[str, str]:
         said = self.folder / "output.txt"
         said.write_text("")
-        given: dict[str, Any] = os.environ | environment
+        outputs = {"GITHUB_OUTPUT": str(said), "GITHUB_STEP_SUMMARY": str(self.folder / "summary.md")}
+        self.shell(script, environment | outputs)
+        return dict(line.split("=", 1) for line in said.read_text().splitlines())
+
+    def shell(self, script: str, environment: dict[str, str] | None = None) -> str:
+        """Run a script in the checkout; returns what it said."""
+        given: dict[str, Any] = os.environ | (environment or {})
         given.pop("ZENML_CUSTOM_SOURCE_ROOT")
         given |= {
             "PATH": f"{self.folder / 'tools'}:{given['PATH']}",
             "GH_LOG": str(self.folder / "gh.txt"),
-            "GITHUB_OUTPUT": str(said),
-            "GITHUB_STEP_SUMMARY": str(self.folder / "summary.md"),
             "ZENML_CONFIG_PATH": str(self.folder / ".zenml"),
             "PYTHONPATH": str(self.checkout),
             "GIT_CONFIG_GLOBAL": os.devnull,
@@ -92,7 +96,7 @@ class Runner:
             check=False,
         )
         assert result.returncode == 0, result.stdout[-6000:] + result.stderr[-6000:]
-        return dict(line.split("=", 1) for line in said.read_text().splitlines())
+        return result.stdout + result.stderr
 
 
 def _script(path: Path, text: str) -> None:

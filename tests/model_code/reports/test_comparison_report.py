@@ -13,6 +13,7 @@ from model_code.evaluation.evaluate import EvaluationSettings, evaluate
 from model_code.evaluation.gates import GateSettings, decide
 from model_code.evaluation.scores import SCHEMA, write_scores
 from model_code.reports.comparison import ComparisonReport, Origin, render_comparison
+from model_code.reports.log_change import LogChange, LogFacts
 
 VOID = {"meta", "br", "link"}
 
@@ -94,6 +95,7 @@ def report(tmp_path_factory):
         sanity_aucs={"popularity": 0.51, "known item": None},
         counts={"events read": 12345},
         settings={"training.learning_rate": 0.001},
+        log_change=LogChange(LogFacts("d41d8c", "d4", {"kept": 1_200}, 0, 1)),
     )
 
 
@@ -113,6 +115,13 @@ def test_the_page_is_well_formed_loads_nothing_and_is_reproducible(report, tmp_p
     ids = re.findall(r'\bid="([^"]*)"', html)
     assert len(ids) == len(set(ids))
     assert rendered(report, tmp_path) == html
+
+
+def test_another_log_is_compared_with_that_of_the_version_before(report, tmp_path):
+    change = replace(report.log_change, version="6", before=LogFacts("e5", "e5", {"kept": 1_000}, 0, 1))
+    html = rendered(replace(report, log_change=change), tmp_path)
+    assert "What changed in the log" in Page(html).headings
+    assert '<th scope="row">kept</th><td>1,000</td><td>1,200</td><td>+200</td>' in html
 
 
 def test_the_verdict_comes_first_and_names_what_failed(report, tmp_path):

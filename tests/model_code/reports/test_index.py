@@ -1,5 +1,6 @@
 """The index page links every report, the newest run first."""
 
+import json
 import os
 
 from model_code.reports.index import render_index
@@ -19,5 +20,10 @@ def test_links_runs_newest_first(tmp_path):
     assert page.index("older/validation.html") < page.index("older/comparison.html")
     assert "empty" not in page
     assert "registry" not in page
+    file = tmp_path / "training_pipeline" / "older" / "lineage.json"
+    file.write_text(json.dumps({"data.dvc md5": "d41d8cd98f.dir", "raw files": "e5", "git commit": "abc"}))
+    page = render_index(tmp_path).read_text()
+    assert '<code title="d41d8cd98f.dir">d41d8cd9</code>' in page
+    assert '<code title="abc">abc</code>' in page
     (tmp_path / "registry.html").write_text("")
     assert 'href="registry.html"' in render_index(tmp_path).read_text()

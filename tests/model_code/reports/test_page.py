@@ -4,7 +4,7 @@ import pytest
 from jinja2 import UndefinedError
 
 from model_code.reports import page
-from model_code.reports.page import count, decimal, moment, percent, probability, render, signed
+from model_code.reports.page import count, decimal, moment, percent, probability, render, signed, stamped
 
 
 @pytest.mark.parametrize(
@@ -45,6 +45,14 @@ def test_text_is_escaped_and_numbers_formatted(template, tmp_path):
     template("{{ name }} {{ 1234 | count }}")
     render("one.html", {"name": "<script>"}, tmp_path / "new" / "out.html")
     assert (tmp_path / "new" / "out.html").read_text(encoding="utf-8") == "&lt;script&gt; 1,234"
+
+
+@pytest.mark.parametrize("written", ["<body><p>a</p></body></html>", "<p>a</p>"])
+def test_versions_are_put_at_the_foot_of_any_page(written):
+    found = stamped(written, {"data.dvc md5": "d41d8c", "source": "<data>"})
+    assert found.index("<p>a</p>") < found.index("data.dvc md5: <code") < found.index("d41d8c")
+    assert "&lt;data&gt;" in found
+    assert found.endswith("</body></html>" if "body" in written else "</footer>\n")
 
 
 def test_a_missing_name_leaves_the_old_page(template, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from model_code.evaluation.comparison import compare
 from model_code.evaluation.evaluate import EvaluationSettings, evaluate
 from model_code.evaluation.gates import Check, Verdict
+from model_code.reports.log_change import LogChange, LogFacts
 from model_code.reports.summary import RunFacts, model_card, terminal_summary
 from tests.model_code.reports.test_comparison_report import write_model
 
@@ -37,6 +39,7 @@ def facts(tmp_path_factory):
         evaluations=evaluations,
         comparison=compare(evaluations, paths, "main"),
         verdict=Verdict(True, (Check("Not worse than other", True, 0.1, 0.0, "higher beyond noise"),)),
+        log=LogChange(LogFacts("d41d8c", "d4", {"kept": 1_200}, 0, 1)),
         lineage={"git commit": "abc"},
         reports={"models": "reports/comparison.html"},
     )
@@ -57,6 +60,16 @@ def test_summary_has_data_split_metrics_verdict_and_reports(facts):
         "reports/comparison.html",
     ):
         assert part in text
+
+
+def test_summary_names_the_data_and_compares_another_log_with_the_one_before(facts):
+    text = terminal_summary(facts)
+    assert "  data     d41d8c\n\n" in text
+    log = replace(facts.log, version="6", before=LogFacts("e5", "e5", {"kept": 1_000}, 0, 1))
+    text = terminal_summary(replace(facts, log=log))
+    assert "Another raw log than version 6's." in text
+    assert re.search(r"\n +version 6 +this +change\n", text)
+    assert re.search(r"\n  kept +1,000 +1,200 +\+200\n", text)
 
 
 def test_failed_gate_is_said_first_and_marked(facts):

@@ -1,6 +1,7 @@
 """The validation report: verdict first, complete in one file, and nothing of the log runs as HTML."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 from model_code.events.click_log import Balance
 from model_code.events.health import DAY, GAPS, HOUR, Bin, LogHealth, QuarantinedRecord, QuarantineReason
+from model_code.events.repeats import RepeatedFile
 from model_code.events.validation import Outcome, ValidationResult
 from model_code.reports.validation import ValidationReport, render_validation
 from model_code.reports.validation_figures import draw
@@ -70,9 +72,12 @@ def page(
     name: str = "demo",
     balance: Balance = BALANCE,
     health: LogHealth = HEALTH,
+    repeats: Sequence[RepeatedFile] = (),
 ) -> str:
     result = ValidationResult(outcomes=outcomes, skipped=("Only the wanted behaviours remain.",))
-    render_validation(ValidationReport(name, result, balance, health), folder / "report.html")
+    render_validation(
+        ValidationReport(name, result, balance, health, repeats=repeats), folder / "report.html"
+    )
     return (folder / "report.html").read_text(encoding="utf-8")
 
 
@@ -93,6 +98,18 @@ def test_verdict_comes_first(outcomes: list[Outcome], mark: str, headline: str, 
     html = page(tmp_path, *outcomes)
     main = html[html.index("<main>") :]
     assert main.index(f'<div class="verdict {mark}">') < main.index(headline) < main.index("<section>")
+
+
+def test_files_that_repeat_others_are_named_with_their_rows(tmp_path: Path) -> None:
+    assert "Files that repeat others" not in page(tmp_path, MET, health=UNDRAWN)
+    found_in = {f"{name}.csv": 5 for name in "vwxyz"}
+    some = [RepeatedFile(f"<{number}>.csv", 1_234, 25, found_in) for number in range(60)]
+    html = page(tmp_path, MET, health=UNDRAWN, repeats=some)
+    assert "<code>&lt;0&gt;.csv</code>" in html
+    text = text_of(html)
+    assert "Files that repeat others" in text
+    assert "&lt;0&gt;.csv 1,234 25 v.csv 5 w.csv 5 x.csv 5 and 2 more" in text
+    assert "And 10 more" in text
 
 
 def test_worst_failure_is_shown_first_with_what_was_seen(tmp_path: Path) -> None:
