@@ -30,6 +30,7 @@ INLINE wide load_wide(const float *from) { return *(const wide *)from; }
 INLINE void store_wide(float *to, wide value) { *(wide *)to = value; }
 INLINE lanes all(float value) { return (lanes){} + value; }
 INLINE int64_t padded(int64_t size) { return (size + LANES - 1) / LANES * LANES; }
+INLINE int64_t padded_wide(int64_t size) { return (size + WIDE - 1) / WIDE * WIDE; }
 
 INLINE lanes choose(whole condition, lanes yes, lanes no) {
     return (lanes)((condition & (whole)yes) | (~condition & (whole)no));
@@ -46,6 +47,15 @@ static inline float *room(int64_t size) {
     float *memory = aligned_alloc(64, (4 * size + 127) / 64 * 64);
     if (!memory) abort(); // there is nothing to go back to from within a team of threads
     return memory;
+}
+
+INLINE float total_wide(wide x) {
+#if WIDE > LANES
+    return total(__builtin_shufflevector(x, x, 0, 1, 2, 3, 4, 5, 6, 7) +
+                 __builtin_shufflevector(x, x, 8, 9, 10, 11, 12, 13, 14, 15));
+#else
+    return total(x);
+#endif
 }
 
 // Inner product; the size is a multiple of LANES.
@@ -69,24 +79,28 @@ static inline int64_t part_begin(const int64_t *lengths, int64_t groups, int64_t
     return b;
 }
 
-// exp with a relative error of 1e-7, for -87 to 88; beyond, what it is there.
-INLINE lanes exponential(lanes x) {
-    x = choose(x < -87.0f, all(-87.0f), x);
-    x = choose(x > 88.0f, all(88.0f), x);
-    lanes shifted = x * 1.44269504f + 12582912.0f; // 1.5 * 2^23: the sum ends in the nearest whole number
-    lanes power = shifted - 12582912.0f;
-    lanes r = x - power * 0.693359375f + power * 2.12194440e-4f;
-    lanes p = all(1.9875691500e-4f);
-    p = p * r + 1.3981999507e-3f;
-    p = p * r + 8.3334519073e-3f;
-    p = p * r + 4.1665795894e-2f;
-    p = p * r + 1.6666665459e-1f;
-    p = p * r + 5.0000001201e-1f;
-    p = p * r * r + r + 1.0f;
-    return p * (lanes)(((whole)shifted + 127) << 23);
-}
-
-INLINE lanes sigmoid(lanes x) { return 1.0f / (1.0f + exponential(-x)); }
+// exp with a relative error of 1e-7, for -87 to 88; beyond, what it is there. And the sigmoid.
+#define MATH(exponential, sigmoid, vector, integers)                                                         \
+    INLINE vector exponential(vector x) {                                                                    \
+        const vector low = (vector){} - 87.0f, high = (vector){} + 88.0f;                                    \
+        integers below = x < low, above = x > high;                                                          \
+        x = (vector)((below & (integers)low) | (above & (integers)high) | (~(below | above) & (integers)x)); \
+        vector shifted = x * 1.44269504f + 12582912.0f; /* 1.5 * 2^23: ends in the nearest whole number */   \
+        vector power = shifted - 12582912.0f;                                                                \
+        vector r = x - power * 0.693359375f + power * 2.12194440e-4f;                                        \
+        vector p = (vector){} + 1.9875691500e-4f;                                                            \
+        p = p * r + 1.3981999507e-3f;                                                                        \
+        p = p * r + 8.3334519073e-3f;                                                                        \
+        p = p * r + 4.1665795894e-2f;                                                                        \
+        p = p * r + 1.6666665459e-1f;                                                                        \
+        p = p * r + 5.0000001201e-1f;                                                                        \
+        p = p * r * r + r + 1.0f;                                                                            \
+        return p * (vector)(((integers)shifted + 127) << 23);                                                \
+    }                                                                                                        \
+    INLINE vector sigmoid(vector x) { return 1.0f / (1.0f + exponential(-x)); }
+MATH(exponential, sigmoid, lanes, whole)
+MATH(exponential_wide, sigmoid_wide, wide, wide_whole)
+#undef MATH
 
 // c (rows, columns) += a (rows, inner) b (inner, columns), where a[i, k] stands at a[i * a_row + k * a_next].
 void multiply(int64_t rows, int64_t columns, int64_t inner, const float *a, int64_t a_row, int64_t a_next,

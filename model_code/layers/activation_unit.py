@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from model_code.kernels import library
-from model_code.kernels.library import LANES
 from model_code.layers.initialisation import linear
 from model_code.layers.packing import Packing
 
+WIDEST = 16  # numbers that a vector holds at most: the kernel keeps rows of whole vectors
 _sigmoid_backward = torch.ops.aten.sigmoid_backward.grad_input
 
 
@@ -67,18 +67,12 @@ class ActivationUnit(nn.Module):
         self, queries: Tensor, history: Tensor, mask: Tensor, offsets: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         self._require_fit(queries, history, mask, offsets)
-        layers = [(layer.weight, layer.bias) for layer in (self.first, *self.others, self.score)]
-        width = queries.shape[-1]
-        if whole := all(size % LANES == 0 for size in (width, *(len(weight) for weight, _ in layers[:-1]))):
-            parameters = [parameter for layer in layers for parameter in layer]
-        else:
-            queries, history = _widened(queries, 2), _widened(history, 2)
-            offsets = None if offsets is None else _widened(offsets, 1)
-            parameters = _all_widened(layers)
-        interest, weights = _Interest.apply(
+        layers = (self.first, *self.others, self.score)
+        parameters = [parameter for layer in layers for parameter in (layer.weight, layer.bias)]
+        result: tuple[Tensor, Tensor] = _Interest.apply(
             queries, history, offsets, mask.sum(1), self.softmax, torch.is_grad_enabled(), *parameters
         )
-        return interest if whole else interest[..., :width], weights
+        return result
 
     def offsets(self, shifts: Tensor, keys: Tensor) -> Tensor:
         """What queries that shift add to the first layer's sums: (P, hidden[0]), for events packed (P, d).
@@ -114,25 +108,8 @@ class ActivationUnit(nn.Module):
             library.require_fit(offsets.shape == (int(mask.sum()), len(first)), offsets, mask, first)
 
 
-def _widened(values: Tensor, *dimensions: int) -> Tensor:
-    """Widen with zeros to multiples of `LANES`: units that feed nothing, and whose gradient is left out."""
-    extra = [0] * (2 * values.dim())
-    for dimension in dimensions:
-        extra[2 * (values.dim() - dimension) - 1] = -values.shape[dimension] % LANES
-    return F.pad(values, extra)
-
-
-def _all_widened(layers: list[tuple[Tensor, Tensor | None]]) -> list[Tensor | None]:
-    """Weight and bias of each layer, the first of which reads four vectors and the last has one output."""
-    (first, bias), *others, (last, of_last) = layers
-    widened = [_widened(first.unflatten(1, (4, -1)), 0, 2).flatten(1), bias]
-    widened += [values for weight, bias in others for values in (_widened(weight, 0, 1), bias)]
-    widened[1::2] = [bias if bias is None else _widened(bias, 0) for bias in widened[1::2]]
-    return [*widened, _widened(last, 1), of_last]
-
-
 class _Interest(torch.autograd.Function):
-    """The whole unit by the kernel, with all widths multiples of `LANES`: interests and weights."""
+    """The whole unit by the kernel: interests and weights."""
 
     @staticmethod
     def forward(  # type: ignore[override]
@@ -153,13 +130,13 @@ class _Interest(torch.autograd.Function):
         hidden = [len(bias) for bias in parameters[1:-1:2] if bias is not None]
         groups, candidates, width = queries.shape
         slots = history.shape[1]
-        events = int(lengths.sum()) if kept else threads * slots
         shape = (groups, candidates, slots, lengths, len(hidden), torch.tensor([width, *hidden]))
         inputs = (torch.cat(flat + idle), queries, history, offsets)
-        outputs = history.new_empty(events * candidates * sum(hidden))
+        pairs = int(lengths.sum()) * candidates if kept else 0
+        outputs = history.new_empty(pairs * sum(-(-size // WIDEST) * WIDEST for size in hidden))
         weights, interest = history.new_empty(groups, candidates, slots), torch.empty_like(queries)
         library.call(
-            "activation_unit_forward", *shape, *inputs, softmax, kept, outputs, weights, interest, threads
+            "activation_unit_forward", *shape, *inputs, softmax, outputs, weights, interest, threads
         )
         ctx.numbers = (groups, candidates, slots, len(hidden), softmax, shifted)
         ctx.shapes = [None if values is None else values.shape for values in parameters]
