@@ -59,10 +59,12 @@ class TrainingStep:
             self.forward = DistributedDataParallel(model, broadcast_buffers=False)
         alone = replicas.count() == 1 and device.type == "cuda"
         self.compute = Replay(self._compute) if alone else self._compute
+        # torch.manual_seed also notes a seed, and a stack trace with it, for GPUs that are not in use.
+        self._seed = torch.default_generator.manual_seed if device.type == "cpu" else torch.manual_seed
 
     def __call__(self, group: Group, step: int) -> None:
         """Take step ``step``, counted from 1; ``group`` is the whole batch."""
-        torch.manual_seed(step_seed(self.seed, step))
+        self._seed(step_seed(self.seed, step))
         self.optimizer.begin(step)
         self.compute(group)
 
