@@ -135,9 +135,7 @@ class _Interest(torch.autograd.Function):
         pairs = int(lengths.sum()) * candidates if kept else 0
         outputs = history.new_empty(pairs * sum(-(-size // WIDEST) * WIDEST for size in hidden))
         weights, interest = history.new_empty(groups, candidates, slots), torch.empty_like(queries)
-        library.call(
-            "activation_unit_forward", *shape, *inputs, softmax, outputs, weights, interest, threads
-        )
+        library.call("activation_unit_forward", *shape, *inputs, softmax, outputs, weights, interest, threads)
         ctx.numbers = (groups, candidates, slots, len(hidden), softmax, shifted)
         ctx.shapes = [None if values is None else values.shape for values in parameters]
         ctx.save_for_backward(lengths, shape[-1], *inputs, outputs, weights)
