@@ -14,7 +14,6 @@ from model_code.kernels import library
 from model_code.layers.initialisation import linear
 from model_code.layers.packing import Packing
 
-WIDEST = 16  # numbers that a vector holds at most: the kernel keeps rows of whole vectors
 _sigmoid_backward = torch.ops.aten.sigmoid_backward.grad_input
 
 
@@ -133,7 +132,7 @@ class _Interest(torch.autograd.Function):
         shape = (groups, candidates, slots, lengths, len(hidden), torch.tensor([width, *hidden]))
         inputs = (torch.cat(flat + idle), queries, history, offsets)
         pairs = int(lengths.sum()) * candidates if kept else 0
-        outputs = history.new_empty(pairs * sum(-(-size // WIDEST) * WIDEST for size in hidden))
+        outputs = history.new_empty(pairs * sum(map(library.whole, hidden)))
         weights, interest = history.new_empty(groups, candidates, slots), torch.empty_like(queries)
         library.call("activation_unit_forward", *shape, *inputs, softmax, outputs, weights, interest, threads)
         ctx.numbers = (groups, candidates, slots, len(hidden), softmax, shifted)
