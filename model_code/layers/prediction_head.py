@@ -35,7 +35,8 @@ class PredictionHead(nn.Module):
     def forward(self, inputs: Tensor) -> Tensor:
         """Score the rows (..., width) -> (...)."""
         rows = inputs.flatten(0, -2)
-        *hidden, last = self.layers
+        layers: list[Any] = list(self.layers)
+        *hidden, last = layers
         dices = hidden[1::2]
         if all(dice.norm.alone(rows) for dice in dices) and library.ready(rows, last.weight):
             parameters = [
