@@ -18,7 +18,7 @@ typedef struct {
     const int64_t *lengths;            // (B,) events of each history
     int64_t layers;                    // hidden layers
     const int64_t *widths;             // (1 + layers,) of the vectors, then of each hidden layer
-    const float *parameters;           // weight and bias of each layer, then of the score
+    const float *const *parameters;    // weight and bias of each layer, then of the score, whose bias may be none
     const float *queries, *history;    // (B, C, d), (B, L, d)
     const float *offsets;              // (P, width) of the first layer's sums, for the P events of all groups; or none
     float *hidden;                     // outputs of each layer (pairs, stride), chunk after chunk; or none
@@ -31,14 +31,8 @@ typedef struct {
 } pair;
 
 INLINE int64_t stride(const unit *u, int64_t layer) { return padded_wide(u->widths[layer]); }
-INLINE int64_t inputs(const unit *u, int64_t layer) { return layer ? u->widths[layer] : 4 * u->widths[0]; }
-
-// Where the weight of a layer begins in the parameters; its bias follows.
-static inline int64_t parameters_at(const unit *u, int64_t layer) {
-    int64_t at = 0;
-    for (int64_t l = 0; l < layer; l++) at += u->widths[l + 1] * (inputs(u, l) + 1);
-    return at;
-}
+INLINE const float *weight_of(const unit *u, int64_t layer) { return u->parameters[2 * layer]; }
+INLINE const float *bias_of(const unit *u, int64_t layer) { return u->parameters[2 * layer + 1]; }
 
 // How much a pair has in the hidden layers before this one.
 static inline int64_t hidden_at(const unit *u, int64_t layer) {

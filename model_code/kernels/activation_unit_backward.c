@@ -39,41 +39,38 @@ static rows weight_rows(const unit *u, float *memory) {
     memset(memory, 0, 4 * 3 * u->widths[1] * row);
     for (int64_t h = 0; h < u->widths[1]; h++)
         for (int64_t k = 0; k < d; k++) {
-            const float *from = u->parameters + h * 4 * d + k;
+            const float *from = weight_of(u, 0) + h * 4 * d + k;
             r.of_query[h * row + k] = from[0] + from[2 * d];
             r.of_key[h * row + k] = from[d] - from[2 * d];
             r.of_product[h * row + k] = from[3 * d];
         }
     float *further = r.further;
     for (int64_t l = 1; l < u->layers; l++) {
-        widen(u->widths[l + 1], u->widths[l], u->parameters + parameters_at(u, l), stride(u, l), further);
+        widen(u->widths[l + 1], u->widths[l], weight_of(u, l), stride(u, l), further);
         further += further_size(u, l);
     }
-    widen(1, u->widths[u->layers], u->parameters + parameters_at(u, u->layers), stride(u, u->layers), r.score);
+    widen(1, u->widths[u->layers], weight_of(u, u->layers), stride(u, u->layers), r.score);
     return r;
 }
 
 // The gradients in the places of the parameters.
-static void to_parameters(const unit *u, const float *memory, float *to) {
-    rows r = rows_at(u, (float *)memory);
-    int64_t d = u->widths[0], width = u->widths[1], row = stride(u, 0);
-    for (int64_t h = 0; h < width; h++, to += 4 * d)
+static void to_parameters(const unit *u, rows r, float *const *to) {
+    int64_t d = u->widths[0], row = stride(u, 0);
+    for (int64_t h = 0; h < u->widths[1]; h++)
         for (int64_t k = 0; k < d; k++) {
-            float of_query = r.of_query[h * row + k], of_key = r.of_key[h * row + k];
-            to[k] = of_query, to[d + k] = of_key;
-            to[2 * d + k] = of_query - of_key; // W3 is in W1 + W3 and in W2 - W3
-            to[3 * d + k] = r.of_product[h * row + k];
+            float of_query = r.of_query[h * row + k], of_key = r.of_key[h * row + k], *at = to[0] + h * 4 * d + k;
+            at[0] = of_query, at[d] = of_key;
+            at[2 * d] = of_query - of_key; // W3 is in W1 + W3 and in W2 - W3
+            at[3 * d] = r.of_product[h * row + k];
         }
-    widen(1, width, r.bias, width, to);
-    to += width;
-    for (int64_t l = 1; l < u->layers; l++) {
-        int64_t outputs = u->widths[l + 1], inner = u->widths[l];
-        widen(outputs, stride(u, l), r.further, inner, to);
-        widen(1, outputs, r.further + outputs * stride(u, l), outputs, to + outputs * inner);
-        r.further += further_size(u, l), to += outputs * (inner + 1);
+    memcpy(to[1], r.bias, 4 * u->widths[1]);
+    for (int64_t l = 1; l < u->layers; r.further += further_size(u, l++)) {
+        int64_t outputs = u->widths[l + 1];
+        widen(outputs, stride(u, l), r.further, u->widths[l], to[2 * l]);
+        memcpy(to[2 * l + 1], r.further + outputs * stride(u, l), 4 * outputs);
     }
-    widen(1, u->widths[u->layers], r.score, u->widths[u->layers], to);
-    to[u->widths[u->layers]] = r.score[stride(u, u->layers)];
+    memcpy(to[2 * u->layers], r.score, 4 * u->widths[u->layers]);
+    if (to[2 * u->layers + 1]) *to[2 * u->layers + 1] = r.score[stride(u, u->layers)];
 }
 
 // What one thread works in, for one group at a time.
@@ -105,7 +102,7 @@ static void scores_backward(int64_t n, int64_t row, const float *keys, int64_t n
     for (int64_t i = 0; i < n; i++) {
         wide sum = {};
         for (int64_t k = 0; k < row; k += WIDE) sum += load_wide(of_interest + k) * load_wide(keys + i * row + k);
-        of_scores[i] = total_wide(sum) + of_weights[i];
+        of_scores[i] = total_wide(sum) + (of_weights ? of_weights[i] : 0);
         mean += weights[i] * of_scores[i];
     }
     if (normalise)
@@ -210,15 +207,21 @@ static void shares_backward(const unit *u, const rows *weight, const rows *sum, 
 
 // Of all groups.
 typedef struct {
-    const float *of_interest, *of_weights;       // given
+    const float *of_interest, *of_weights;       // given; of the weights perhaps none
     float *of_queries, *of_history, *of_offsets; // wanted
 } gradients;
+
+// Begins to fetch a chunk's outputs before its turn: those of all pairs do not stay in the cache.
+static void fetch_outputs(const unit *u, const float *hidden) {
+    for (int64_t i = 0; i < CHUNK * hidden_at(u, u->layers); i += 16) __builtin_prefetch(hidden + i, 0, 2);
+}
 
 static void group_backward(const unit *u, const rows *weight, const rows *sum, int64_t group, int64_t normalise,
                            gradients g, desk s) {
     int64_t n = u->lengths[group], d = u->widths[0], row = stride(u, 0), count = u->candidates;
     int64_t before = events_before(u, group);
-    const float *weights = u->weights + group * count * u->slots, *of_weights = g.of_weights + group * count * u->slots;
+    const float *weights = u->weights + group * count * u->slots;
+    const float *of_weights = g.of_weights ? g.of_weights + group * count * u->slots : NULL;
     const float *hidden = u->hidden + before * count * hidden_at(u, u->layers);
     widen(count, d, u->queries + group * count * d, row, s.queries);
     widen(n, d, u->history + group * u->slots * d, row, s.keys);
@@ -229,11 +232,12 @@ static void group_backward(const unit *u, const rows *weight, const rows *sum, i
     memset(s.key_shares, 0, 4 * n * stride(u, 1));
     for (int64_t c = 0; c < count; c++)
         scores_backward(n, row, s.keys, normalise, weights + c * u->slots, s.of_interest + c * row,
-                        of_weights + c * u->slots, s.of_scores + c * n);
+                        of_weights ? of_weights + c * u->slots : NULL, s.of_scores + c * n);
     multiply(n, row, count, weights, 1, u->slots, s.of_interest, row, s.of_keys, row);
     for (int64_t start = 0; start < n * count; start += CHUNK) {
         int64_t some = n * count - start < CHUNK ? n * count - start : CHUNK;
         pair at = {start / n, start % n};
+        fetch_outputs(u, hidden + (start + CHUNK) * hidden_at(u, u->layers));
         float *of_first = layers_backward(u, weight, sum, some, at, n, hidden + start * hidden_at(u, u->layers),
                                           s.of_scores + start, s);
         products_backward(u, weight, sum, some, at, n, of_first, s);
@@ -246,10 +250,10 @@ static void group_backward(const unit *u, const rows *weight, const rows *sum, i
 }
 
 void activation_unit_backward(int64_t groups, int64_t candidates, int64_t slots, const int64_t *lengths,
-                              int64_t layers, const int64_t *widths, const float *parameters, const float *queries,
+                              int64_t layers, const int64_t *widths, const float *const *parameters, const float *queries,
                               const float *history, const float *offsets, int64_t normalise, float *hidden,
                               float *weights, const float *of_interest, const float *of_weights,
-                              float *of_parameters, float *of_queries, float *of_history, float *of_offsets,
+                              float *const *of_parameters, float *of_queries, float *of_history, float *of_offsets,
                               int64_t threads) {
     unit u = {groups,  candidates, slots,   lengths, layers, widths, parameters,
               queries, history,    offsets, hidden,  weights};
@@ -267,7 +271,7 @@ void activation_unit_backward(int64_t groups, int64_t candidates, int64_t slots,
         close_desk(s);
     }
     for (int64_t part = 1; part < threads; part++) add(size, sums + part * size, sums);
-    to_parameters(&u, sums, of_parameters);
+    to_parameters(&u, rows_at(&u, sums), of_parameters);
     free(sums);
     free(memory);
 }

@@ -21,9 +21,9 @@ static float *turn_first(const unit *u, turned *t, float *at) {
     int64_t d = u->widths[0], width = u->widths[1], row = stride(u, 1), size = d * row;
     float *w1 = at, *w2 = w1 + size, *w3 = w2 + size, *w4 = w3 + size, *bias = w4 + size;
     for (int64_t part = 0; part < 4; part++)
-        turn(width, d, u->parameters + part * d, 4 * d, w1 + part * size, row);
+        turn(width, d, weight_of(u, 0) + part * d, 4 * d, w1 + part * size, row);
     for (int64_t i = 0; i < size; i++) w1[i] += w3[i], w2[i] -= w3[i];
-    widen(1, width, u->parameters + 4 * d * width, row, bias);
+    widen(1, width, bias_of(u, 0), row, bias);
     t->of_query = w1, t->of_key = w2, t->of_product = w4, t->bias = bias;
     return bias + row;
 }
@@ -35,14 +35,12 @@ static float *turn_all(const unit *u, turned *t) {
     t->further = at;
     for (int64_t l = 1; l < u->layers; l++) {
         int64_t width = u->widths[l + 1], inner = u->widths[l], row = stride(u, l + 1);
-        const float *weight = u->parameters + parameters_at(u, l);
-        turn(width, inner, weight, inner, at, row);
-        widen(1, width, weight + width * inner, row, at + inner * row);
+        turn(width, inner, weight_of(u, l), inner, at, row);
+        widen(1, width, bias_of(u, l), row, at + inner * row);
         at += (inner + 1) * row;
     }
-    const float *score = u->parameters + parameters_at(u, u->layers);
-    widen(1, u->widths[u->layers], score, stride(u, u->layers), at);
-    t->score = at, t->score_bias = score[u->widths[u->layers]];
+    widen(1, u->widths[u->layers], weight_of(u, u->layers), stride(u, u->layers), at);
+    t->score = at, t->score_bias = bias_of(u, u->layers) ? *bias_of(u, u->layers) : 0;
     return result;
 }
 
@@ -138,7 +136,7 @@ static void group_forward(const unit *u, const turned *t, int64_t group, int64_t
 }
 
 void activation_unit_forward(int64_t groups, int64_t candidates, int64_t slots, const int64_t *lengths,
-                             int64_t layers, const int64_t *widths, const float *parameters, const float *queries,
+                             int64_t layers, const int64_t *widths, const float *const *parameters, const float *queries,
                              const float *history, const float *offsets, int64_t normalise, float *hidden,
                              float *weights, float *interest, int64_t threads) {
     unit u = {groups,  candidates, slots,   lengths, layers, widths, parameters,

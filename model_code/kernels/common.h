@@ -4,6 +4,9 @@
 
 #pragma once
 
+#ifdef __AVX512F__
+#include <immintrin.h>
+#endif
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -22,7 +25,6 @@ typedef int32_t whole __attribute__((vector_size(4 * LANES), aligned(4)));
 #define WIDE LANES
 #endif
 typedef float wide __attribute__((vector_size(4 * WIDE), aligned(4)));
-typedef int32_t wide_whole __attribute__((vector_size(4 * WIDE), aligned(4)));
 
 INLINE lanes load(const float *from) { return *(const lanes *)from; }
 INLINE void store(float *to, lanes value) { *(lanes *)to = value; }
@@ -79,28 +81,44 @@ static inline int64_t part_begin(const int64_t *lengths, int64_t groups, int64_t
     return b;
 }
 
-// exp with a relative error of 1e-7, for -87 to 88; beyond, what it is there. And the sigmoid.
-#define MATH(exponential, sigmoid, vector, integers)                                                         \
-    INLINE vector exponential(vector x) {                                                                    \
-        const vector low = (vector){} - 87.0f, high = (vector){} + 88.0f;                                    \
-        integers below = x < low, above = x > high;                                                          \
-        x = (vector)((below & (integers)low) | (above & (integers)high) | (~(below | above) & (integers)x)); \
-        vector shifted = x * 1.44269504f + 12582912.0f; /* 1.5 * 2^23: ends in the nearest whole number */   \
-        vector power = shifted - 12582912.0f;                                                                \
-        vector r = x - power * 0.693359375f + power * 2.12194440e-4f;                                        \
-        vector p = (vector){} + 1.9875691500e-4f;                                                            \
-        p = p * r + 1.3981999507e-3f;                                                                        \
-        p = p * r + 8.3334519073e-3f;                                                                        \
-        p = p * r + 4.1665795894e-2f;                                                                        \
-        p = p * r + 1.6666665459e-1f;                                                                        \
-        p = p * r + 5.0000001201e-1f;                                                                        \
-        p = p * r * r + r + 1.0f;                                                                            \
-        return p * (vector)(((integers)shifted + 127) << 23);                                                \
-    }                                                                                                        \
-    INLINE vector sigmoid(vector x) { return 1.0f / (1.0f + exponential(-x)); }
-MATH(exponential, sigmoid, lanes, whole)
-MATH(exponential_wide, sigmoid_wide, wide, wide_whole)
-#undef MATH
+// exp with a relative error of 1e-7, for -87 to 88; beyond, what it is there.
+INLINE lanes exponential(lanes x) {
+    x = choose(x < -87.0f, all(-87.0f), x);
+    x = choose(x > 88.0f, all(88.0f), x);
+    lanes shifted = x * 1.44269504f + 12582912.0f; // 1.5 * 2^23: the sum ends in the nearest whole number
+    lanes power = shifted - 12582912.0f;
+    lanes r = x - power * 0.693359375f + power * 2.12194440e-4f;
+    lanes p = all(1.9875691500e-4f);
+    p = p * r + 1.3981999507e-3f;
+    p = p * r + 8.3334519073e-3f;
+    p = p * r + 4.1665795894e-2f;
+    p = p * r + 1.6666665459e-1f;
+    p = p * r + 5.0000001201e-1f;
+    p = p * r * r + r + 1.0f;
+    return p * (lanes)(((whole)shifted + 127) << 23);
+}
+
+INLINE lanes sigmoid(lanes x) { return 1.0f / (1.0f + exponential(-x)); }
+
+#ifdef __AVX512F__
+// The same with the instructions that AVX-512 has for it: to limit, to scale by a power of two, and to begin a
+// division, which one step of Newton's completes.
+INLINE wide sigmoid_wide(wide x) {
+    x = (wide)_mm512_max_ps(_mm512_set1_ps(-88.0f), _mm512_min_ps(_mm512_set1_ps(87.0f), (__m512)x)); // NaN stays
+    wide power = (wide)_mm512_roundscale_ps((__m512)(x * -1.44269504f), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    wide r = power * 2.12194440e-4f - (x + power * 0.693359375f);
+    wide p = r * 1.9875691500e-4f + 1.3981999507e-3f;
+    p = p * r + 8.3334519073e-3f;
+    p = p * r + 4.1665795894e-2f;
+    p = p * r + 1.6666665459e-1f;
+    p = p * r + 5.0000001201e-1f;
+    p = p * r * r + r + 1.0f;
+    wide sum = (wide)_mm512_scalef_ps((__m512)p, (__m512)power) + 1.0f, near = (wide)_mm512_rcp14_ps((__m512)sum);
+    return near * (2.0f - sum * near);
+}
+#else
+INLINE wide sigmoid_wide(wide x) { return sigmoid(x); }
+#endif
 
 // c (rows, columns) += a (rows, inner) b (inner, columns), where a[i, k] stands at a[i * a_row + k * a_next].
 void multiply(int64_t rows, int64_t columns, int64_t inner, const float *a, int64_t a_row, int64_t a_next,

@@ -60,9 +60,11 @@ def require_fit(fit: bool, *tensors: Tensor) -> None:
 def _passed(argument: Argument) -> object:
     if isinstance(argument, Tensor):
         return ctypes.c_void_p(_address(argument))
-    if isinstance(argument, Sequence):
-        return (ctypes.c_void_p * len(argument))(*map(_address, argument))
-    return ctypes.c_float(argument) if isinstance(argument, float) else ctypes.c_int64(argument)
+    if isinstance(argument, float):
+        return ctypes.c_float(argument)
+    if isinstance(argument, int):
+        return ctypes.c_int64(argument)
+    return (ctypes.c_void_p * len(argument))(*map(_address, argument))
 
 
 def _address(tensor: Tensor) -> int:

@@ -121,43 +121,46 @@ class _Interest(torch.autograd.Function):
         kept: bool,  # whether a backward pass will want the hidden layers
         *parameters: Tensor | None,  # weight and bias of each layer and of the score
     ) -> tuple[Tensor, Tensor]:
-        queries, history, threads = queries.contiguous(), history.contiguous(), torch.get_num_threads()
-        shifted = offsets is not None
-        offsets = offsets.contiguous() if offsets is not None else history.new_empty(0)  # no memory: NULL
-        flat = [values.flatten() for values in parameters if values is not None]
-        idle = [] if parameters[-1] is not None else [history.new_zeros(1)]  # the score's bias
-        hidden = [len(bias) for bias in parameters[1:-1:2] if bias is not None]
+        ctx.set_materialize_grads(False)  # the weights rarely have one
+        queries, history = queries.contiguous(), history.contiguous()
+        none = history.new_empty(0)  # no memory: NULL
+        shifts = none if offsets is None else offsets.contiguous()
+        layers = [none if values is None else values for values in parameters]
         groups, candidates, width = queries.shape
-        slots = history.shape[1]
-        shape = (groups, candidates, slots, lengths, len(hidden), torch.tensor([width, *hidden]))
-        inputs = (torch.cat(flat + idle), queries, history, offsets)
+        slots, hidden = history.shape[1], [len(bias) for bias in layers[1:-1:2]]
         pairs = int(lengths.sum()) * candidates if kept else 0
         outputs = history.new_empty(pairs * sum(map(library.whole, hidden)))
         weights, interest = history.new_empty(groups, candidates, slots), torch.empty_like(queries)
-        library.call("activation_unit_forward", *shape, *inputs, softmax, outputs, weights, interest, threads)
-        ctx.numbers = (groups, candidates, slots, len(hidden), softmax, shifted)
-        ctx.shapes = [None if values is None else values.shape for values in parameters]
-        ctx.save_for_backward(lengths, shape[-1], *inputs, outputs, weights)
+        ctx.sizes, widths = (groups, candidates, slots), torch.tensor([width, *hidden])
+        unit = *ctx.sizes, lengths, len(hidden), widths, layers, queries, history, shifts
+        results = outputs, weights, interest
+        library.call("activation_unit_forward", *unit, softmax, *results, torch.get_num_threads())
+        ctx.softmax, ctx.absent = softmax, [values is None for values in (offsets, *parameters)]
+        ctx.save_for_backward(lengths, widths, queries, history, shifts, outputs, weights, *layers)
         return interest, weights
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, of_interest: Tensor, of_weights: Tensor) -> tuple[Tensor | None, ...]:
-        lengths, widths, *inputs, outputs, weights = ctx.saved_tensors
-        groups, candidates, slots, layers, softmax, shifted = ctx.numbers
-        sizes: tuple[Tensor | int, ...] = (groups, candidates, slots, lengths, layers, widths)
-        of_inputs = [torch.empty_like(values) for values in inputs]
+    def backward(
+        ctx: Any, of_interest: Tensor | None, of_weights: Tensor | None
+    ) -> tuple[Tensor | None, ...]:
+        lengths, widths, queries, history, shifts, outputs, weights, *layers = ctx.saved_tensors
+        of_interest = torch.zeros_like(queries) if of_interest is None else of_interest.contiguous()
+        of_weights = weights.new_empty(0) if of_weights is None else of_weights.contiguous()
+        of_vectors = [torch.empty_like(values) for values in (queries, history, shifts)]
+        of_layers = [torch.empty_like(values) for values in layers]
         library.call(
             "activation_unit_backward",
-            *(*sizes, *inputs, softmax, outputs, weights),
-            *(of_interest.contiguous(), of_weights.contiguous(), *of_inputs),
+            *(*ctx.sizes, lengths, len(widths) - 1, widths, layers, queries, history, shifts),
+            *(ctx.softmax, outputs, weights, of_interest, of_weights, of_layers, *of_vectors),
             torch.get_num_threads(),
         )
-        of_parameters, of_queries, of_history, of_offsets = of_inputs
-        numbers = [1 if shape is None else shape.numel() for shape in ctx.shapes]
-        parts = zip(of_parameters.split(numbers), ctx.shapes, strict=True)
-        shaped = [None if shape is None else part.view(shape) for part, shape in parts]
-        return of_queries, of_history, of_offsets if shifted else None, None, None, None, *shaped
+        *of_both, of_offsets = of_vectors
+        optional = [
+            None if absent else values
+            for absent, values in zip(ctx.absent, (of_offsets, *of_layers), strict=True)
+        ]
+        return *of_both, optional[0], None, None, None, *optional[1:]
 
 
 class _PairScores(torch.autograd.Function):
