@@ -1,9 +1,12 @@
-// Building blocks of the kernels: eight float32 at once, and small matrix products.
+// Building blocks of the kernels: eight float32 at once, or as many as the machine takes, and small matrix products.
 //
 // Kernels are called with memory that they may write, check nothing, and allocate only scratch.
 
 #pragma once
 
+#ifdef __AVX512F__
+#include <immintrin.h>
+#endif
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -15,10 +18,21 @@
 typedef float lanes __attribute__((vector_size(4 * LANES), aligned(4)));
 typedef int32_t whole __attribute__((vector_size(4 * LANES), aligned(4)));
 
+// The widest vector of the machine, a multiple of LANES.
+#ifdef __AVX512F__
+#define WIDE 16
+#else
+#define WIDE LANES
+#endif
+typedef float wide __attribute__((vector_size(4 * WIDE), aligned(4)));
+
 INLINE lanes load(const float *from) { return *(const lanes *)from; }
 INLINE void store(float *to, lanes value) { *(lanes *)to = value; }
+INLINE wide load_wide(const float *from) { return *(const wide *)from; }
+INLINE void store_wide(float *to, wide value) { *(wide *)to = value; }
 INLINE lanes all(float value) { return (lanes){} + value; }
 INLINE int64_t padded(int64_t size) { return (size + LANES - 1) / LANES * LANES; }
+INLINE int64_t padded_wide(int64_t size) { return (size + WIDE - 1) / WIDE * WIDE; }
 
 INLINE lanes choose(whole condition, lanes yes, lanes no) {
     return (lanes)((condition & (whole)yes) | (~condition & (whole)no));
@@ -35,6 +49,15 @@ static inline float *room(int64_t size) {
     float *memory = aligned_alloc(64, (4 * size + 127) / 64 * 64);
     if (!memory) abort(); // there is nothing to go back to from within a team of threads
     return memory;
+}
+
+INLINE float total_wide(wide x) {
+#if WIDE > LANES
+    return total(__builtin_shufflevector(x, x, 0, 1, 2, 3, 4, 5, 6, 7) +
+                 __builtin_shufflevector(x, x, 8, 9, 10, 11, 12, 13, 14, 15));
+#else
+    return total(x);
+#endif
 }
 
 // Inner product; the size is a multiple of LANES.
@@ -77,57 +100,29 @@ INLINE lanes exponential(lanes x) {
 
 INLINE lanes sigmoid(lanes x) { return 1.0f / (1.0f + exponential(-x)); }
 
-// A (rows, 8 wide) block of c += a b; a[i, k] stands at a[i * a_row + k * a_next].
-INLINE void block(const int rows, const int wide, int64_t inner, const float *a, int64_t a_row, int64_t a_next,
-                  const float *b, int64_t b_row, float *c, int64_t c_row) {
-    lanes sum[6][2];
-#pragma GCC unroll 6
-    for (int i = 0; i < rows; i++)
-#pragma GCC unroll 2
-        for (int w = 0; w < wide; w++) sum[i][w] = load(c + i * c_row + w * LANES);
-    for (int64_t k = 0; k < inner; k++) {
-        lanes of_b[2];
-#pragma GCC unroll 2
-        for (int w = 0; w < wide; w++) of_b[w] = load(b + k * b_row + w * LANES);
-#pragma GCC unroll 6
-        for (int i = 0; i < rows; i++)
-#pragma GCC unroll 2
-            for (int w = 0; w < wide; w++) sum[i][w] += a[i * a_row + k * a_next] * of_b[w];
-    }
-#pragma GCC unroll 6
-    for (int i = 0; i < rows; i++)
-#pragma GCC unroll 2
-        for (int w = 0; w < wide; w++) store(c + i * c_row + w * LANES, sum[i][w]);
+#ifdef __AVX512F__
+// The same with the instructions that AVX-512 has for it: to limit, to scale by a power of two, and to begin a
+// division, which one step of Newton's completes.
+INLINE wide sigmoid_wide(wide x) {
+    x = (wide)_mm512_max_ps(_mm512_set1_ps(-88.0f), _mm512_min_ps(_mm512_set1_ps(87.0f), (__m512)x)); // NaN stays
+    wide power = (wide)_mm512_roundscale_ps((__m512)(x * -1.44269504f), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    wide r = power * 2.12194440e-4f - (x + power * 0.693359375f);
+    wide p = r * 1.9875691500e-4f + 1.3981999507e-3f;
+    p = p * r + 8.3334519073e-3f;
+    p = p * r + 4.1665795894e-2f;
+    p = p * r + 1.6666665459e-1f;
+    p = p * r + 5.0000001201e-1f;
+    p = p * r * r + r + 1.0f;
+    wide sum = (wide)_mm512_scalef_ps((__m512)p, (__m512)power) + 1.0f, near = (wide)_mm512_rcp14_ps((__m512)sum);
+    return near * (2.0f - sum * near);
 }
-
-INLINE void column(const int wide, int64_t rows, int64_t inner, const float *a, int64_t a_row, int64_t a_next,
-                   const float *b, int64_t b_row, float *c, int64_t c_row) {
-    int64_t i = 0;
-    for (; i + 6 <= rows; i += 6) block(6, wide, inner, a + i * a_row, a_row, a_next, b, b_row, c + i * c_row, c_row);
-    a += i * a_row, c += i * c_row;
-    switch (rows - i) {
-    case 5: block(5, wide, inner, a, a_row, a_next, b, b_row, c, c_row); break;
-    case 4: block(4, wide, inner, a, a_row, a_next, b, b_row, c, c_row); break;
-    case 3: block(3, wide, inner, a, a_row, a_next, b, b_row, c, c_row); break;
-    case 2: block(2, wide, inner, a, a_row, a_next, b, b_row, c, c_row); break;
-    case 1: block(1, wide, inner, a, a_row, a_next, b, b_row, c, c_row); break;
-    }
-}
+#else
+INLINE wide sigmoid_wide(wide x) { return sigmoid(x); }
+#endif
 
 // c (rows, columns) += a (rows, inner) b (inner, columns), where a[i, k] stands at a[i * a_row + k * a_next].
-static inline void multiply(int64_t rows, int64_t columns, int64_t inner, const float *a, int64_t a_row, int64_t a_next,
-                     const float *b, int64_t b_row, float *c, int64_t c_row) {
-    int64_t j = 0;
-    for (; j + 2 * LANES <= columns; j += 2 * LANES)
-        column(2, rows, inner, a, a_row, a_next, b + j, b_row, c + j, c_row);
-    if (j + LANES <= columns) {
-        column(1, rows, inner, a, a_row, a_next, b + j, b_row, c + j, c_row);
-        j += LANES;
-    }
-    for (; j < columns; j++)
-        for (int64_t i = 0; i < rows; i++)
-            for (int64_t k = 0; k < inner; k++) c[i * c_row + j] += a[i * a_row + k * a_next] * b[k * b_row + j];
-}
+void multiply(int64_t rows, int64_t columns, int64_t inner, const float *a, int64_t a_row, int64_t a_next,
+              const float *b, int64_t b_row, float *c, int64_t c_row);
 
 // Softmax of `count` > 0 values in place; what follows them, up to a multiple of LANES, becomes 0.
 static inline void softmax(int64_t count, float *values) {

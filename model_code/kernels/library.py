@@ -15,6 +15,7 @@ import shlex
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from torch import Tensor
 
 SWITCH = "DEMINET_KERNELS"  # "off" leaves all work to PyTorch
 LANES = 8  # as in common.h
+WIDEST = 16  # numbers in the widest vector of any machine
 FLAGS = ("-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-std=gnu11", "-fPIC")
 _log = logging.getLogger(__name__)
 
@@ -33,8 +35,13 @@ def ready(*tensors: Tensor) -> bool:
     return fit and os.environ.get(SWITCH) != "off" and _library() is not None
 
 
-def call(kernel: str, *arguments: Tensor | int | float) -> None:
+Argument = Tensor | Sequence[Tensor] | int | float
+
+
+def call(kernel: str, *arguments: Argument) -> None:
     """Call a kernel with pointers to the tensors' memory, 64-bit integers and 32-bit floats.
+
+    Several tensors in one argument become an array of pointers.
 
     Raises:
         ValueError: a tensor is not contiguous.
@@ -50,12 +57,25 @@ def require_fit(fit: bool, *tensors: Tensor) -> None:
         raise ValueError(f"shapes do not fit: {', '.join(str(tuple(tensor.shape)) for tensor in tensors)}")
 
 
-def _passed(argument: Tensor | int | float) -> object:
+def _passed(argument: Argument) -> object:
     if isinstance(argument, Tensor):
-        if not argument.is_contiguous():
-            raise ValueError(f"a kernel reads contiguous memory, got strides {argument.stride()}")
-        return ctypes.c_void_p(argument.data_ptr())
-    return ctypes.c_float(argument) if isinstance(argument, float) else ctypes.c_int64(argument)
+        return ctypes.c_void_p(_address(argument))
+    if isinstance(argument, float):
+        return ctypes.c_float(argument)
+    if isinstance(argument, int):
+        return ctypes.c_int64(argument)
+    return (ctypes.c_void_p * len(argument))(*map(_address, argument))
+
+
+def _address(tensor: Tensor) -> int:
+    if not tensor.is_contiguous():
+        raise ValueError(f"a kernel reads contiguous memory, got strides {tensor.stride()}")
+    return tensor.data_ptr()
+
+
+def whole(width: int) -> int:
+    """Numbers that rows of so many take in kernels that keep room for whole vectors, at most."""
+    return -(-width // WIDEST) * WIDEST
 
 
 @cache

@@ -76,30 +76,21 @@ void sum_by_place(const float *vectors, const int64_t *place, int64_t count, int
     }
 }
 
-// values (count, width): the vectors of the ids after step t; the table stays as it is. Also tells what `distinct`
-// does; where its number is -1, nothing is read.
+// Tells what `distinct` does, and in values (number, width) the vectors of the rows after step t; the table stays as it
+// is. Where the number is -1, nothing is read.
 void row_adam_read(const int64_t *ids, int64_t count, int64_t size, int32_t *seen, int64_t *rows, int64_t *place,
                    int64_t *number, float *values, int64_t threads, float *weight, float *moments, int32_t *last,
                    const float *tails, const float *powers, int64_t width, int64_t done, float rate) {
     const Table table = {weight, moments, last, tails, powers, width, done, rate};
     const int64_t found = *number = distinct(ids, count, size, seen, rows, place);
-    if (found < 0) return;
-    float *current = room(found * width + 1);
-#pragma omp parallel num_threads(threads) if (count >= MANY)
-    {
-#pragma omp for schedule(static)
-        for (int64_t i = 0; i < found; i++) {
-            if (i + AHEAD < found) fetch(&table, rows[i + AHEAD]);
-            Missed missed = missed_by(&table, rows[i]);
-            const float *old = weight + rows[i] * width, *m = moments + 2 * rows[i] * width, *v = m + width;
-            float *restrict to = current + i * width;
-            for (int64_t j = 0; j < width; j++) to[j] = caught_up(&table, missed, old[j], m[j], v[j]);
-        }
-#pragma omp for schedule(static)
-        for (int64_t i = 0; i < count; i++)
-            memcpy(values + i * width, current + place[i] * width, width * sizeof *values);
+#pragma omp parallel for schedule(static) num_threads(threads) if (found >= MANY)
+    for (int64_t i = 0; i < found; i++) {
+        if (i + AHEAD < found) fetch(&table, rows[i + AHEAD]);
+        Missed missed = missed_by(&table, rows[i]);
+        const float *old = weight + rows[i] * width, *m = moments + 2 * rows[i] * width, *v = m + width;
+        float *restrict to = values + i * width;
+        for (int64_t j = 0; j < width; j++) to[j] = caught_up(&table, missed, old[j], m[j], v[j]);
     }
-    free(current);
 }
 
 // Step t + 1 for distinct rows with gradient (number, width). `step_rate` and `correction` are what the

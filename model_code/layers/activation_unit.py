@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from model_code.kernels import library
-from model_code.kernels.library import LANES
 from model_code.layers.initialisation import linear
 from model_code.layers.packing import Packing
 
@@ -67,18 +66,12 @@ class ActivationUnit(nn.Module):
         self, queries: Tensor, history: Tensor, mask: Tensor, offsets: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         self._require_fit(queries, history, mask, offsets)
-        layers = [(layer.weight, layer.bias) for layer in (self.first, *self.others, self.score)]
-        width = queries.shape[-1]
-        if whole := all(size % LANES == 0 for size in (width, *(len(weight) for weight, _ in layers[:-1]))):
-            parameters = [parameter for layer in layers for parameter in layer]
-        else:
-            queries, history = _widened(queries, 2), _widened(history, 2)
-            offsets = None if offsets is None else _widened(offsets, 1)
-            parameters = _all_widened(layers)
-        interest, weights = _Interest.apply(
+        layers = (self.first, *self.others, self.score)
+        parameters = [parameter for layer in layers for parameter in (layer.weight, layer.bias)]
+        result: tuple[Tensor, Tensor] = _Interest.apply(
             queries, history, offsets, mask.sum(1), self.softmax, torch.is_grad_enabled(), *parameters
         )
-        return interest if whole else interest[..., :width], weights
+        return result
 
     def offsets(self, shifts: Tensor, keys: Tensor) -> Tensor:
         """What queries that shift add to the first layer's sums: (P, hidden[0]), for events packed (P, d).
@@ -114,25 +107,8 @@ class ActivationUnit(nn.Module):
             library.require_fit(offsets.shape == (int(mask.sum()), len(first)), offsets, mask, first)
 
 
-def _widened(values: Tensor, *dimensions: int) -> Tensor:
-    """Widen with zeros to multiples of `LANES`: units that feed nothing, and whose gradient is left out."""
-    extra = [0] * (2 * values.dim())
-    for dimension in dimensions:
-        extra[2 * (values.dim() - dimension) - 1] = -values.shape[dimension] % LANES
-    return F.pad(values, extra)
-
-
-def _all_widened(layers: list[tuple[Tensor, Tensor | None]]) -> list[Tensor | None]:
-    """Weight and bias of each layer, the first of which reads four vectors and the last has one output."""
-    (first, bias), *others, (last, of_last) = layers
-    widened = [_widened(first.unflatten(1, (4, -1)), 0, 2).flatten(1), bias]
-    widened += [values for weight, bias in others for values in (_widened(weight, 0, 1), bias)]
-    widened[1::2] = [bias if bias is None else _widened(bias, 0) for bias in widened[1::2]]
-    return [*widened, _widened(last, 1), of_last]
-
-
 class _Interest(torch.autograd.Function):
-    """The whole unit by the kernel, with all widths multiples of `LANES`: interests and weights."""
+    """The whole unit by the kernel: interests and weights."""
 
     @staticmethod
     def forward(  # type: ignore[override]
@@ -145,45 +121,46 @@ class _Interest(torch.autograd.Function):
         kept: bool,  # whether a backward pass will want the hidden layers
         *parameters: Tensor | None,  # weight and bias of each layer and of the score
     ) -> tuple[Tensor, Tensor]:
-        queries, history, threads = queries.contiguous(), history.contiguous(), torch.get_num_threads()
-        shifted = offsets is not None
-        offsets = offsets.contiguous() if offsets is not None else history.new_empty(0)  # no memory: NULL
-        flat = [values.flatten() for values in parameters if values is not None]
-        idle = [] if parameters[-1] is not None else [history.new_zeros(1)]  # the score's bias
-        hidden = [len(bias) for bias in parameters[1:-1:2] if bias is not None]
+        ctx.set_materialize_grads(False)  # the weights rarely have one
+        queries, history = queries.contiguous(), history.contiguous()
+        none = history.new_empty(0)  # no memory: NULL
+        shifts = none if offsets is None else offsets.contiguous()
+        layers = [none if values is None else values for values in parameters]
         groups, candidates, width = queries.shape
-        slots = history.shape[1]
-        events = int(lengths.sum()) if kept else threads * slots
-        shape = (groups, candidates, slots, lengths, len(hidden), torch.tensor([width, *hidden]))
-        inputs = (torch.cat(flat + idle), queries, history, offsets)
-        outputs = history.new_empty(events * candidates * sum(hidden))
+        slots, hidden = history.shape[1], [len(bias) for bias in layers[1:-1:2]]
+        pairs = int(lengths.sum()) * candidates if kept else 0
+        outputs = history.new_empty(pairs * sum(map(library.whole, hidden)))
         weights, interest = history.new_empty(groups, candidates, slots), torch.empty_like(queries)
-        library.call(
-            "activation_unit_forward", *shape, *inputs, softmax, kept, outputs, weights, interest, threads
-        )
-        ctx.numbers = (groups, candidates, slots, len(hidden), softmax, shifted)
-        ctx.shapes = [None if values is None else values.shape for values in parameters]
-        ctx.save_for_backward(lengths, shape[-1], *inputs, outputs, weights)
+        ctx.sizes, widths = (groups, candidates, slots), torch.tensor([width, *hidden])
+        unit = *ctx.sizes, lengths, len(hidden), widths, layers, queries, history, shifts
+        results = outputs, weights, interest
+        library.call("activation_unit_forward", *unit, softmax, *results, torch.get_num_threads())
+        ctx.softmax, ctx.absent = softmax, [values is None for values in (offsets, *parameters)]
+        ctx.save_for_backward(lengths, widths, queries, history, shifts, outputs, weights, *layers)
         return interest, weights
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, of_interest: Tensor, of_weights: Tensor) -> tuple[Tensor | None, ...]:
-        lengths, widths, *inputs, outputs, weights = ctx.saved_tensors
-        groups, candidates, slots, layers, softmax, shifted = ctx.numbers
-        sizes: tuple[Tensor | int, ...] = (groups, candidates, slots, lengths, layers, widths)
-        of_inputs = [torch.empty_like(values) for values in inputs]
+    def backward(
+        ctx: Any, of_interest: Tensor | None, of_weights: Tensor | None
+    ) -> tuple[Tensor | None, ...]:
+        lengths, widths, queries, history, shifts, outputs, weights, *layers = ctx.saved_tensors
+        of_interest = torch.zeros_like(queries) if of_interest is None else of_interest.contiguous()
+        of_weights = weights.new_empty(0) if of_weights is None else of_weights.contiguous()
+        of_vectors = [torch.empty_like(values) for values in (queries, history, shifts)]
+        of_layers = [torch.empty_like(values) for values in layers]
         library.call(
             "activation_unit_backward",
-            *(*sizes, *inputs, softmax, outputs, weights),
-            *(of_interest.contiguous(), of_weights.contiguous(), *of_inputs),
+            *(*ctx.sizes, lengths, len(widths) - 1, widths, layers, queries, history, shifts),
+            *(ctx.softmax, outputs, weights, of_interest, of_weights, of_layers, *of_vectors),
             torch.get_num_threads(),
         )
-        of_parameters, of_queries, of_history, of_offsets = of_inputs
-        numbers = [1 if shape is None else shape.numel() for shape in ctx.shapes]
-        parts = zip(of_parameters.split(numbers), ctx.shapes, strict=True)
-        shaped = [None if shape is None else part.view(shape) for part, shape in parts]
-        return of_queries, of_history, of_offsets if shifted else None, None, None, None, *shaped
+        *of_both, of_offsets = of_vectors
+        optional = [
+            None if absent else values
+            for absent, values in zip(ctx.absent, (of_offsets, *of_layers), strict=True)
+        ]
+        return *of_both, optional[0], None, None, None, *optional[1:]
 
 
 class _PairScores(torch.autograd.Function):

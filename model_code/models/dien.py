@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from model_code.groups import Group, LogShape, Output
 from model_code.layers.activation_unit import ActivationUnit
 from model_code.layers.augru import AUGRU, Form
 from model_code.layers.embedding_table import EmbeddingTable
 from model_code.layers.gru import GRU
+from model_code.layers.head_inputs import head_inputs
 from model_code.layers.initialisation import linear
-from model_code.layers.masked import masked_mean
 from model_code.layers.node_embedding import NodeEmbedding
 from model_code.layers.prediction_head import PredictionHead
 from model_code.settings import require, settings
@@ -94,8 +93,7 @@ class DIEN(nn.Module):
         queries = self.query(candidates.flatten(0, 1)).view_as(candidates)
         attention = self.attention.weigh(queries, states, mask)  # (B, C, L)
         evolved = self.augru(states, attention, mask)  # (B, C, d)
-        summary = masked_mean(history, mask)[:, None].expand_as(candidates)
-        parts: list[Tensor] = [candidates, summary, candidates * summary, evolved]
+        others = [evolved]
         if self.users is not None:
-            parts.append(self.users(group.user)[:, None].expand(-1, candidates.shape[1], -1))
-        return Output(self.head(torch.cat(parts, -1)), {})
+            others.append(self.users(group.user)[:, None])
+        return Output(self.head(head_inputs(candidates, history, mask, others)), {})

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from model_code.groups import Group, LogShape, Output
 from model_code.layers.activation_unit import ActivationUnit
 from model_code.layers.dropout import dropout
 from model_code.layers.embedding_table import EmbeddingTable
-from model_code.layers.masked import masked_mean
+from model_code.layers.head_inputs import head_inputs
 from model_code.layers.node_embedding import NodeEmbedding
 from model_code.layers.prediction_head import PredictionHead
 from model_code.settings import require, settings
@@ -83,8 +82,7 @@ class DIN(nn.Module):
         history, candidates = (dropout(part, self.dropout, self.training) for part in self.nodes(group))
         mask = group.mask
         interest = self.attention(candidates, history, mask)  # (B, C, d)
-        summary = masked_mean(history, mask)[:, None].expand_as(candidates)
-        parts: list[Tensor] = [candidates, summary, candidates * summary, interest]
+        others = [interest]
         if self.users is not None:
-            parts.append(self.users(group.user)[:, None].expand(-1, candidates.shape[1], -1))
-        return Output(self.head(torch.cat(parts, -1)), {})
+            others.append(self.users(group.user)[:, None])
+        return Output(self.head(head_inputs(candidates, history, mask, others)), {})

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from model_code.groups import Group, LogShape, Output
 from model_code.layers.behaviour_refiner import BehaviourRefiner
 from model_code.layers.embedding_table import EmbeddingTable
+from model_code.layers.head_inputs import head_inputs
 from model_code.layers.interest_heads import InterestHeads
-from model_code.layers.masked import masked_mean
 from model_code.layers.next_item_loss import NextItemLoss
 from model_code.layers.node_embedding import NodeEmbedding
 from model_code.layers.packing import Packing
@@ -129,8 +129,7 @@ class DMIN(nn.Module):
             unit(candidates, sequence, places, packing)
             for unit, sequence in zip(self.units, self.heads(refined, packing), strict=True)
         ]
-        summary = masked_mean(history, mask)[:, None].expand_as(candidates)
-        parts = [candidates, summary, candidates * summary, *interests]
+        others = interests
         if self.users is not None:
-            parts.append(self.users(group.user)[:, None].expand(-1, candidates.shape[1], -1))
-        return Output(self.head(torch.cat(parts, -1)), losses)
+            others.append(self.users(group.user)[:, None])
+        return Output(self.head(head_inputs(candidates, history, mask, others)), losses)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 
-import torch
 from torch import Tensor, nn
 
 from model_code import replicas
 from model_code.layers.embedding_table import EmbeddingTable
+from model_code.training.dense_adam import dense_adam
 from model_code.training.row_adam import RowAdam
 from model_code.training.settings import TrainingSettings
 
@@ -35,11 +35,8 @@ class ModelOptimizer:
             if isinstance(module, EmbeddingTable) and module.num_embeddings >= large
         }
         dense = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
-        self.names, self.weights = list(dense), list(dense.values())
-        on_cpu = all(weight.device.type == "cpu" for weight in dense.values())
-        self.dense = torch.optim.Adam(
-            dense.values(), lr=settings.learning_rate, fused=True, capturable=not on_cpu
-        )
+        self.weights = list(dense.values())
+        self.dense = dense_adam(dense, settings.learning_rate)
 
     def begin(self, step: int) -> None:
         """Get ready for the forward pass of step ``step``, counted from 1."""
@@ -66,12 +63,7 @@ class ModelOptimizer:
 
     def tensors(self) -> dict[str, Tensor]:
         """The state of all updates by name, for a checkpoint."""
-        state = self.dense.state_dict()["state"]
-        tensors = {
-            f"{self.names[index]}.{key}": value
-            for index, values in state.items()
-            for key, value in values.items()
-        }
+        tensors = self.dense.tensors()
         for name, table in self.rows.items():
             tensors |= {f"{name}.moments": table.moments, f"{name}.last": table.last}
         return tensors
@@ -83,9 +75,4 @@ class ModelOptimizer:
             table.moments.copy_(tensors.pop(f"{name}.moments"))
             table.last.copy_(tensors.pop(f"{name}.last"))
             table.begin(steps + 1)
-        state: dict[int, dict[str, Tensor]] = {}
-        for name, value in tensors.items():
-            weight, _, key = name.rpartition(".")
-            state.setdefault(self.names.index(weight), {})[key] = value
-        groups = self.dense.state_dict()["param_groups"]
-        self.dense.load_state_dict({"state": state, "param_groups": groups})
+        self.dense.load(tensors)

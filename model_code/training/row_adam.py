@@ -31,12 +31,12 @@ from math import sqrt
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from model_code.groups import PADDING
 from model_code.kernels.library import call, ready
 from model_code.layers.embedding_table import EmbeddingTable
+from model_code.layers.gathering import Rows
 
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8  # torch.optim.Adam's defaults
 DECAYS = (BETA_1 / sqrt(BETA_2), BETA_1 / BETA_2)  # a, of S and of T
@@ -53,12 +53,11 @@ class LookUp(NamedTuple):
 
     Shapes:
         rows: (n,), distinct.
-        values: (n, width); or (..., width) where ``place`` (...) says which of the rows each is.
+        values: (n, width).
     """
 
     rows: Tensor
     values: Tensor
-    place: Tensor | None = None
 
 
 class RowAdam:
@@ -106,22 +105,19 @@ class RowAdam:
             now = torch.tensor([self.done, self.rate, self.correction])
             self.clock.copy_(now, non_blocking=True)
 
-    def look_up(self, ids: Tensor) -> Tensor:
-        """Read rows as of this step: ids (...) -> (..., width)."""
+    def look_up(self, ids: Tensor) -> Rows:
+        """Find rows as of this step: ids (count,)."""
         if self.fast:
-            return self._look_up_fast(ids)
-        rows, place = distinct(ids)
-        values = self._up_to_date(rows)[0].requires_grad_()
-        self.looked_up.append(LookUp(rows, values))
-        return F.embedding(place, values)
+            rows, values, places = self._read(ids.long().contiguous())
+        else:
+            rows, places = distinct(ids)
+            values = self._up_to_date(rows)[0]
+        self.looked_up.append(LookUp(rows, values.requires_grad_()))
+        return Rows(values, places)
 
     def step(self) -> None:
         """Update the rows that were looked up; call after the backward pass."""
-        touched = [
-            (rows, values.grad if place is None else self._sum(values.grad, place, len(rows)))
-            for rows, values, place in self.looked_up
-            if values.grad is not None
-        ]
+        touched = [(rows, values.grad) for rows, values in self.looked_up if values.grad is not None]
         if not touched and self.exchange is None:
             return
         rows, gradient = touched[0] if len(touched) == 1 else self._none(touched)
@@ -148,16 +144,15 @@ class RowAdam:
         self.table.reader = None
         self.table.weight.requires_grad_()
 
-    def _look_up_fast(self, ids: Tensor) -> Tensor:
-        """`look_up` by a kernel: the vectors themselves are the leaf, each as often as its id comes."""
-        ids, size = ids.long().contiguous(), len(self.last)
-        rows, place, number = ids.new_empty(ids.numel()), torch.empty_like(ids), ids.new_empty(1)
-        values = self.moments.new_empty(*ids.shape, self.moments.shape[-1])
-        call("row_adam_read", ids, len(rows), size, self.seen, rows, place, number, values, *self._state())
+    def _read(self, ids: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The distinct rows of ids (count,), their values, and where each id stands among them."""
+        count, size = len(ids), len(self.last)
+        rows, places, number = torch.empty_like(ids), torch.empty_like(ids), ids.new_empty(1)
+        values = self.moments.new_empty(count, self.moments.shape[-1])
+        call("row_adam_read", ids, count, size, self.seen, rows, places, number, values, *self._state())
         if (n := int(number)) < 0:
             raise IndexError(f"an id is negative, or not smaller than {size}")
-        self.looked_up.append(LookUp(rows[:n], values.requires_grad_(), place))
-        return values
+        return rows[:n], values[:n], places
 
     def _update(self, rows: Tensor, gradient: Tensor) -> None:
         """Step t + 1 for distinct rows (n,) with gradient (n, width)."""
@@ -207,7 +202,7 @@ class RowAdam:
         self.last.index_copy_(0, rows, step.int().expand_as(rows))
 
     def _sum(self, vectors: Tensor, place: Tensor, number: int) -> Tensor:
-        """Sums of the vectors (..., width) with the same place (...) -> (number, width)."""
+        """Sums of the vectors (count, width) with the same place (count,): (number, width)."""
         if self.fast:
             total = vectors.new_empty(number, vectors.shape[-1])
             call("sum_by_place", vectors, place, place.numel(), *total.shape, total)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from model_code import replicas
 from model_code.groups import Group, Output
+from model_code.training.cross_entropy import cross_entropy
 from model_code.training.optimizers import ModelOptimizer
 from model_code.training.penalty import embedding_penalty, looked_up
 from model_code.training.replay import Replay
@@ -20,14 +20,11 @@ def total_loss(model: nn.Module, output: Output) -> tuple[Tensor, dict[str, Tens
 
     Column 0 of the logits is the positive, the others are negatives.
     """
-    labels = torch.zeros_like(output.logits)
-    labels[:, 0] = 1
-    cross_entropy = F.binary_cross_entropy_with_logits(output.logits, labels)
     weights: dict[str, float] = model.loss_weights  # type: ignore[assignment]
-    total = cross_entropy
+    total = entropy = cross_entropy(output.logits)
     for name, value in output.losses.items():
         total = total + weights[name] * value
-    return total, {"cross_entropy": cross_entropy, **output.losses}
+    return total, {"cross_entropy": entropy, **output.losses}
 
 
 def step_seed(seed: int, step: int) -> int:
@@ -59,24 +56,27 @@ class TrainingStep:
             self.forward = DistributedDataParallel(model, broadcast_buffers=False)
         alone = replicas.count() == 1 and device.type == "cuda"
         self.compute = Replay(self._compute) if alone else self._compute
+        # torch.manual_seed also notes a seed, and a stack trace with it, for GPUs that are not in use.
+        self._seed = torch.default_generator.manual_seed if device.type == "cpu" else torch.manual_seed
 
     def __call__(self, group: Group, step: int) -> None:
         """Take step ``step``, counted from 1; ``group`` is the whole batch."""
-        torch.manual_seed(step_seed(self.seed, step))
+        self._seed(step_seed(self.seed, step))
         self.optimizer.begin(step)
         self.compute(group)
 
     def _compute(self, group: Group) -> None:
         shard = replicas.shard(len(group.length))
-        part = Group(*(field[shard.start : shard.end] for field in group))
+        alone = shard.processes == 1  # then all groups are its own
+        part = group if alone else Group(*(field[shard.start : shard.end] for field in group))
         with replicas.sharing(shard):
             total, parts = self._loss(part)
-            (total * shard.weight).backward()
+            (total if alone else total * shard.weight).backward()
         self.optimizer.step()
         with torch.no_grad():
             losses = [total, *(parts[name] for name in self.names[1:])]
-            self.sums[:-1] += torch.stack(losses).double() * shard.weight
-            self.sums[-1] += 1
+            self.sums[:-1].add_(torch.stack(losses), alpha=shard.weight)
+            self.sums[-1].add_(1)
 
     def _loss(self, group: Group) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of a group, and its parts by name."""
