@@ -21,7 +21,20 @@ NULLS = ("NULL", "NaN", "nan", "\\N", "None", "null", "-", "", " ", "\t")
 NUMBERS = ("9" * 25, str(2**63), str(2**63 - 1), str(-(2**63)), str(-(2**63) - 1))
 NO_NUMBERS = ("007", "+5", "1.0", "1e5", "-0", "٣", "0x1F", "1_000", "5 6", "-")
 TIMES = ("-1", "0", str(T0 * 1000), str(T0 * 10**6), "9" * 18, "-" + "9" * 18, "9" * 5000, "soon", f"{T0}.5")
-TEXTS = ('a,b', 'say ""', "é", "e\u0301", "\u202eabc", "😀", "\u00a0x", "a\u2028b", "x\x1cy", "a\x85b", "'", "%s")
+TEXTS = (
+    "a,b",
+    'say ""',
+    "é",
+    "e\u0301",
+    "\u202eabc",
+    "😀",
+    "\u00a0x",
+    "a\u2028b",
+    "x\x1cy",
+    "a\x85b",
+    "'",
+    "%s",
+)
 MARK = b"\xef\xbb\xbf"
 
 
@@ -83,7 +96,11 @@ def write_draft(draft: Draft, folder: Path, spoil: list[Callable], spoil_packed:
         rows = draft.rows[number :: draft.pieces]
         if draft.form == "parquet":
             width = len(draft.header)
-            columns = zip(*(((row + [None] * width)[:width]) for row in rows), strict=True) if rows else [[]] * width
+            columns = (
+                zip(*(((row + [None] * width)[:width]) for row in rows), strict=True)
+                if rows
+                else [[]] * width
+            )
             arrays = [pa.array(column, pa.string()) for column in columns]
             parquet.write_table(pa.Table.from_arrays(arrays, names=draft.header), folder / name)
             content = (folder / name).read_bytes()
@@ -312,7 +329,12 @@ def odd_bytes(rng, content):
 
 def long_line(rng, content):
     place = _line_start(rng, content)
-    return content[:place] + b"x" * rng.choice([1_999_999, 2_000_000, 2_000_001, 2_200_000]) + b"\n" + content[place:]
+    return (
+        content[:place]
+        + b"x" * rng.choice([1_999_999, 2_000_000, 2_000_001, 2_200_000])
+        + b"\n"
+        + content[place:]
+    )
 
 
 TEXT = [

@@ -4,6 +4,7 @@ Where a log has to be refused it raises `Refused` with a pattern of the message.
 the protocol leaves a margin, so that a refusal is right as well.
 """
 
+import ast
 import bisect
 import gzip
 import json
@@ -15,6 +16,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 
 from pyarrow import parquet
 
@@ -26,7 +28,7 @@ IDS = ("user_id", "item_id", "category_id")
 ISO = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)?)?")
 
 
-class Refused(Exception):
+class Refused(Exception):  # noqa: N818 - what it says of a log is no fault
     """A log that cannot be used."""
 
 
@@ -94,10 +96,10 @@ def split_fields(line: str) -> list[str] | None:
 
 
 def json_values(line: str) -> dict | None:
-    """Texts of an object's values, the first of each key; ``None`` if it is none; lists and objects as such."""
+    """An object's values as texts, the first of each key, lists and objects as such; ``None`` if it is none."""
 
     def first_of_each(pairs):
-        return {key: value for key, value in reversed(pairs)}
+        return dict(reversed(pairs))
 
     try:
         found = json.loads(line, parse_int=str, parse_float=str, object_pairs_hook=first_of_each)
@@ -162,7 +164,7 @@ def header_of(path: Path) -> list[str] | None:
         raise Refused("first line is not UTF-8") from None
 
 
-def all_records(paths: list[Path], root: Path, source):
+def all_records(paths: list[Path], root: Path, source):  # noqa: PLR0912 - one rule after the other
     """(file, line, record, values) of the whole log; raises what refuses it."""
     first = None
     problems = []
@@ -200,6 +202,11 @@ def all_records(paths: list[Path], root: Path, source):
     if not records:
         raise Refused("holds no record")
     return records
+
+
+def stripped(values: dict) -> dict:
+    """Texts without outer white space, ``None`` if empty."""
+    return {name: (text or "").strip(WHITE) or None for name, text in values.items()}
 
 
 def whole_number(text: str) -> int | None:
@@ -243,7 +250,7 @@ def fault(row: dict, values: dict, source) -> str | None:
     return None
 
 
-def ingested(paths: list[Path], root: Path, source, category_of=None) -> Outcome:
+def ingested(paths: list[Path], root: Path, source, category_of=None, choices=()) -> Outcome:
     """Read a log.
 
     Args:
@@ -251,19 +258,20 @@ def ingested(paths: list[Path], root: Path, source, category_of=None) -> Outcome
         root: what their names are relative to.
         source: a table source.
         category_of: the category of (item, time), for a log that has none of its own.
+        choices: all categories that it may return: any that is no integer makes texts of all.
     """
     paths = sorted(paths, key=lambda path: path.as_posix())
     records = all_records(paths, root, source)
     outcome = Outcome(raw=len(records))
-    passed, times, reasons = [], [], Counter()
+    passed, times = [], []
     for file, line, record, values in records:
         reason = "unparsable row"
         if values is not None:
-            values = {name: (text or "").strip(WHITE) or None for name, text in values.items()}
-            time = values["timestamp"]
-            row = values | {"timestamp": None if time is None else moment(time, source.time.unit)}
+            texts = stripped(values)
+            time = texts["timestamp"]
+            row = texts | {"timestamp": None if time is None else moment(time, source.time.unit)}
             times += [] if row["timestamp"] is None else [row["timestamp"]]
-            reason = fault(row, values, source)
+            reason = fault(row, texts, source)
         if reason is None:
             passed.append(row)
         else:
@@ -280,7 +288,7 @@ def ingested(paths: list[Path], root: Path, source, category_of=None) -> Outcome
             outcome.unsure = True  # a quarantined record may have one
     unwanted = [row for row in passed if row not in wanted]
     outcome.filtered = len({_identity(row) for row in unwanted})
-    outcome.events = _events(outcome, wanted, source, category_of)
+    outcome.events = _events(outcome, wanted, source, category_of, choices)
     outcome.duplicates = len(passed) - outcome.filtered - len(outcome.events)
     return outcome
 
@@ -299,13 +307,12 @@ def _identity(row: dict) -> tuple:
     return row["user_id"], row["item_id"], row["timestamp"], row.get("behavior")
 
 
-def _events(outcome: Outcome, wanted: list[dict], source, category_of) -> list[dict]:
+def _events(outcome: Outcome, wanted: list[dict], source, category_of, choices) -> list[dict]:
     if category_of:
-        wanted = [
-            row | {"category_id": category_of(row["item_id"], row["timestamp"])} for row in wanted
-        ]
+        wanted = [row | {"category_id": category_of(row["item_id"], row["timestamp"])} for row in wanted]
     for name in IDS:
         known = [row[name] for row in wanted if row.get(name) is not None]
+        known += choices if name == "category_id" else []
         integers = all(whole_number(text) is not None for text in known)
         outcome.types[name] = "BIGINT" if integers and source.ids != "string" else "VARCHAR"
     if "category_id" not in source.table_columns and not category_of:
@@ -372,3 +379,70 @@ def histories(parts: list[dict], length: int) -> list[list[tuple]]:
             sample = (target["user_id"], target["timestamp"], target["item_id"], tuple(earlier[-length:]))
             found[target["part"]].append(sample)
     return found
+
+
+def table_rows(path: Path, table, unit: str):
+    """(item, time, category) of the usable rows, and how many tell something else, and how many there are."""
+    columns = {"item_id": table.item_id, "category_id": table.category_id}
+    if table.only:
+        columns["only"] = table.only.column
+    if table.valid_from:
+        columns["valid_from"] = table.valid_from
+    source = SimpleNamespace(header=None, table_columns=columns)
+    found, others, rows = [], 0, 0
+    for _, _, _, values in all_records([path], path.parent, source):
+        rows += 1
+        texts = None if values is None else stripped(values)
+        if texts and table.only and texts["only"] != table.only.value:
+            others += 1
+        elif texts and texts["item_id"] and texts["category_id"]:
+            time = moment(texts["valid_from"] or "", unit) if table.valid_from else -math.inf
+            found += [] if time is None else [(texts["item_id"], time, texts["category_id"])]
+    return found, others, rows
+
+
+def path_rows(path: Path, table):
+    """The same of a table of paths."""
+    parse = ast.literal_eval if table.format == "literal_paths" else json.loads
+    found, rows = [], 0
+    for line in unpacked(path).split(b"\n"):
+        if not line.strip():
+            continue
+        rows += 1
+        try:
+            record = parse(line.decode("utf-8-sig").strip()) if len(line) < 250_000 else None
+            item, category = record[table.item_id], record[table.category_id]
+            while isinstance(category, list):
+                category = category[0] if category and isinstance(category[0], list) else category[-1]
+            texts = stripped({"item": item.encode().decode(), "category": category.encode().decode()})
+        except (ValueError, TypeError, SyntaxError, LookupError, AttributeError, MemoryError):
+            continue
+        if texts["item"] and texts["category"]:
+            found.append((texts["item"], -math.inf, texts["category"]))
+    return found, 0, rows
+
+
+def categories(path: Path, table, unit: str):
+    """The counts of a category table, and a function of item and time to the category known then."""
+    found, others, rows = table_rows(path, table, unit) if table.format == "table" else path_rows(path, table)
+    if not found:
+        raise Refused("has both an item and a category")
+    choices: dict[tuple, set] = {}
+    for item, time, category in found:
+        choices.setdefault((item, time), set()).add(category)
+    latest = max(time for _, time in choices)
+    if table.valid_from and not 788918400000 <= latest < 4102444800000:
+        raise Refused("not a believable one")
+
+    def category_of(item: str, time: int) -> str | None:
+        begun = [start for known, start in choices if known == item and start <= time]
+        return min(choices[item, max(begun)], key=str.encode) if begun else None
+
+    counts = {
+        "rows": rows,
+        "other_rows": others,
+        "unusable": rows - others - len(found),
+        "items": len({item for item, _ in choices}),
+        "conflicts": sum(len(found) > 1 for found in choices.values()),
+    }
+    return counts, category_of, [min(found, key=str.encode) for found in choices.values()]

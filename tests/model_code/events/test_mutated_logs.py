@@ -75,7 +75,11 @@ def check_sequences(data, folder, rows) -> None:
         assert not [sample for sample in found if sample not in due]
         assert dropped or sorted(map(repr, found)) == sorted(map(repr, due))
         for positive, negatives in zip(samples.position, samples.negatives if number else [], strict=False):
-            own = {row["item_id"] for row in rows if row["user_id"] == users[_row_of(data, positive)] and row["part"] == number}
+            own = {
+                row["item_id"]
+                for row in rows
+                if row["user_id"] == users[_row_of(data, positive)] and row["part"] == number
+            }
             assert not own & {items[at] for at in negatives}
 
 
@@ -121,7 +125,7 @@ def _prepare(rng, folder, draft, source, paths) -> str:
     try:
         log = ingest(source, ENGINE, folder / "log")
     except Exception as error:
-        refused(error, folder, why)
+        refused(error, folder, "" if draft.unsure else why)
         assert draft.damaged or draft.unsure or why or expected.unsure, f"should be read: {error}"
         assert sorted(path.name for path in folder.iterdir()) == ["raw"]
         return "refused"
