@@ -96,7 +96,7 @@ def split_fields(line: str) -> list[str] | None:
 
 
 def json_values(line: str) -> dict | None:
-    """An object's values as texts, the first of each key, lists and objects as such; ``None`` if it is none."""
+    """An object's values as texts, the first of each key; lists stay lists. ``None`` if it is no object."""
 
     def first_of_each(pairs):
         return dict(reversed(pairs))

@@ -1,4 +1,4 @@
-"""Published logs and their category tables, spoiled: what a literal reading gives, or an error with advice."""
+"""Published logs and category tables, spoiled: what a literal reading gives, or an error with advice."""
 
 import json
 import random
