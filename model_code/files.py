@@ -23,18 +23,33 @@ class Folder:
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; on success it takes the place of ``path``, else it is removed.
 
-    Works for a file or for a folder, whichever the body creates.
+    Works for a file or for a folder, whichever the body creates. A process that is killed leaves temporary
+    paths behind, which nothing reads.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     _remove(temporary)
     try:
         yield temporary
-        if temporary.is_dir():
-            _remove(path)
-        temporary.replace(path)
+        if temporary.is_dir() and os.path.lexists(path):
+            _replace_folder(path, temporary)
+        else:
+            temporary.replace(path)
     finally:
         _remove(temporary)
+
+
+def _replace_folder(path: Path, new: Path) -> None:
+    """Move the old one aside whole before it is removed: half removed, it could be taken for a result."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}.old")
+    _remove(aside)
+    path.replace(aside)
+    try:
+        new.replace(path)
+    except OSError:
+        aside.replace(path)
+        raise
+    _remove(aside)
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -16,8 +16,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 from pyarrow import parquet
 
-from model_code.events.errors import IngestError
-from model_code.events.raw_files import CHUNK, open_bytes
+from model_code.events.raw_files import CHUNK, UNPACKING, cut_error, open_bytes
 
 SCHEMA = pa.schema({"item_id": pa.string(), "category_id": pa.string()})
 BATCH = 100_000  # rows
@@ -92,8 +91,8 @@ def _lines(file: Path, longest: int) -> Iterator[bytes]:
                     yield b""
                 elif line.strip():
                     yield line
-    except (EOFError, OSError) as error:
-        raise IngestError(f"{file}: cannot be read to its end: {error}; is the file cut?") from None
+    except UNPACKING as error:
+        raise cut_error(file, error) from None
 
 
 def _item_and_category(

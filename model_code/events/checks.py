@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC as UTC_ZONE
+from datetime import datetime
+
 import ibis
 from ibis.expr.types import IntegerValue, StringValue
 
 from model_code.events.functions import UTC, divide, epoch_ms, isfinite
-from model_code.events.source import SourceSettings
+from model_code.events.source import SourceSettings, to_milliseconds
 from model_code.events.staged_ids import as_integer, stage_ids
 
 UNPARSABLE_ROW = "unparsable row"
@@ -27,6 +30,11 @@ BLANK_LINE = "blank line"  # no record at all, so in no count
 
 IDS = ("user_id", "item_id", "category_id")
 KEYS = ("user_id", "item_id", "timestamp")
+
+# Of the years that calendars and reports can write, 1 to 9999: from, and up to and with.
+FIRST_MOMENT, LAST_MOMENT = (
+    to_milliseconds(moment.replace(tzinfo=UTC_ZONE)) for moment in (datetime.min, datetime.max)
+)
 
 
 def check(records: ibis.Table, source: SourceSettings) -> ibis.Table:
@@ -66,18 +74,21 @@ def stripped(records: ibis.Table, names: list[str]) -> dict[str, StringValue]:
 
 
 def milliseconds(text: StringValue, unit: str) -> IntegerValue:
-    """Milliseconds since 1970 UTC, rounded down; NULL if the text is no time in this unit.
+    """Milliseconds since 1970 UTC, rounded down; NULL if the text is no time of years 1 to 9999 in this unit.
 
     Texts without an offset ("iso") are in the connection's time zone.
     """
     if unit == "iso":
         moment = text.try_cast(UTC)
-        return ibis.ifelse(isfinite(moment), epoch_ms(moment), ibis.null("int64"))
+        found = ibis.ifelse(isfinite(moment), epoch_ms(moment), ibis.null("int64"))
+        return ibis.ifelse(found.between(FIRST_MOMENT, LAST_MOMENT), found, ibis.null("int64"))
     per_millisecond = {"s": 1, "ms": 1, "us": 1000, "ns": 1_000_000}[unit]
     factor = 1000 if unit == "s" else 1
-    largest = (2**63 - 1) // factor - per_millisecond  # nothing below overflows
+    # Nothing between them overflows.
+    first = max(FIRST_MOMENT * per_millisecond // factor, per_millisecond - 2**63)
+    last = min((LAST_MOMENT + 1) * per_millisecond // factor - 1, 2**63 - 1)
     number = as_integer(text)
-    whole = ibis.ifelse(number.between(-largest, largest), number, ibis.null("int64"))
+    whole = ibis.ifelse(number.between(first, last), number, ibis.null("int64"))
     if per_millisecond == 1:
         return whole * factor
     remainder = whole % per_millisecond  # negative before 1970

@@ -66,7 +66,7 @@ class ClickLog(EventFolder):
     is NULL), ``timestamp`` (BIGINT, milliseconds since 1970 UTC) and, if the log has one, ``behavior``
     (VARCHAR); ordered by user, timestamp, item, behavior.
     ``quarantine.parquet``: ``file``, ``line`` (1-based; the row where the format has no lines), ``reason``
-    and ``record`` (the raw text); ordered by file and line.
+    and ``record`` (the raw text, of a line too long its start); ordered by file and line.
     ``behaviors.parquet``, if the log has behaviors: ``hour`` (ms, its start), ``user_group`` (0 to
     `USER_GROUPS` - 1), ``behavior`` and ``events``, counted before unwanted behaviors leave; ordered by all.
     ``manifest.json``: counts by bucket and by reason, files that repeat others whole (`RepeatedFile`), id

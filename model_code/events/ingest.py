@@ -27,6 +27,7 @@ from model_code.events.readers.reader import Scan
 from model_code.events.repeats import find_repeats
 from model_code.events.source import SourceSettings
 from model_code.events.staged_ids import id_text, number_column, typed_id
+from model_code.events.stops import explaining_stops
 from model_code.events.survey import Survey, id_type, is_wanted, survey
 from model_code.files import replacing, write_json
 from model_code.settings import SettingsError
@@ -53,6 +54,7 @@ def ingest(source: SourceSettings, engine: EngineSettings, out: Path) -> ClickLo
     source = source.as_table()
     raw = open_table(source.path, source.table_columns, source.header, LOG)
     with (
+        explaining_stops(f"reading {source.path}", out),
         connect(engine) as connection,
         tempfile.TemporaryDirectory(prefix="deminet-", dir=engine.spill_folder) as scratch,
         replacing(out) as folder,
@@ -99,11 +101,6 @@ def _reading(path: str) -> Iterator[None]:
         raise IngestError(
             f"{path} cannot be read: {error}\n"
             "Text files should be UTF-8, with one kind of line end in each file."
-        ) from error
-    except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
-        raise IngestError(
-            f"reading {path} stopped: {error}\n"
-            "The files should stay in place; engine.memory_limit and engine.spill_folder need enough room."
         ) from error
 
 

@@ -14,6 +14,7 @@ from model_code.events.survey import Survey
 
 YEARS = (1995, 2100)  # where the median of a log's timestamps may lie
 SAMPLE = 1000  # timestamps from which to guess the unit
+DIGITS = 20  # no time in any unit has as many
 
 
 def refuse_implausible(
@@ -80,7 +81,7 @@ def _fitting_unit(texts: list[str], source: SourceSettings) -> str | None:
     start, end = source.window.milliseconds()
     early, late = (to_milliseconds(datetime(year, 1, 1, tzinfo=UTC)) for year in YEARS)
     low, high = max(start or early, early), min(end or late, late)
-    numbers = [int(text) for text in texts if text.isascii() and text.isdigit()]
+    numbers = [int(text) for text in texts if len(text) < DIGITS and text.isascii() and text.isdigit()]
     if numbers:
         median = statistics.median_low(numbers)
         candidates = {"s": median * 1000, "ms": median, "us": median // 1000, "ns": median // 1_000_000}

@@ -39,16 +39,18 @@ class RawTable:
         reader: of their format.
         layout: their columns.
         count: records in all of them, counted without the engine.
+        filled: the files that have some; the engine need not read the others, and cannot read an empty .gz.
     """
 
     files: RawFiles
     reader: Reader
     layout: Layout
     count: int
+    filled: tuple[Path, ...]
 
     def scan(self, connection: Backend) -> Scan:
         """The records as tables of the engine."""
-        return self.reader.scan(connection, self.files.paths, self.layout)
+        return self.reader.scan(connection, self.filled, self.layout)
 
 
 def open_table(location: str, columns: Mapping[str, str], header: Names | None, keys: TableKeys) -> RawTable:
@@ -76,10 +78,11 @@ def open_table(location: str, columns: Mapping[str, str], header: Names | None, 
     if found is not None:
         _check_columns(found, columns, files.paths[0], keys)
     layout = Layout(columns, names, headed)
-    count = sum(max(reader.count(path) - headed, 0) for path in files.paths)
+    counts = {path: max(reader.count(path) - headed, 0) for path in files.paths}
+    count = sum(counts.values())
     if count == 0:
         raise IngestError(f"{keys.path}: {location} holds no record ({len(files.paths)} files, all empty)")
-    return RawTable(files, reader, layout, count)
+    return RawTable(files, reader, layout, count, filled=tuple(filter(counts.get, counts)))
 
 
 def _common_columns(files: RawFiles, reader: Reader, wanted: Collection[str]) -> tuple[Column, ...] | None:
@@ -103,7 +106,12 @@ def _common_columns(files: RawFiles, reader: Reader, wanted: Collection[str]) ->
 
 
 def _listed(columns: tuple[Column, ...]) -> str:
-    return ", ".join(" ".join(filter(None, column)) for column in columns)
+    return ", ".join(" ".join(filter(None, (_shown(column.name), column.type))) for column in columns)
+
+
+def _shown(name: str) -> str:
+    """A name for a message; one that cannot be seen as it is, by a byte order mark for instance, escaped."""
+    return name if name.isprintable() else ascii(name)
 
 
 def _check_columns(
@@ -115,7 +123,7 @@ def _check_columns(
             what = "twice" if raw in names else "missing"
             header = f", or {keys.header} if the first line is a record" if keys.header else ""
             raise IngestError(
-                f"{file}: column {raw!r} is {what} among {', '.join(names)}; "
+                f"{file}: column {raw!r} is {what} among {', '.join(map(_shown, names))}; "
                 f"change {keys.columns}.{canonical}{header}"
             )
         kind = found[names.index(raw)].type

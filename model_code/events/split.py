@@ -13,6 +13,7 @@ from model_code.events.engine import EngineSettings, connect
 from model_code.events.errors import EmptyWindowError, IngestError
 from model_code.events.parquet_files import count_rows, read_parquet, write_parquet
 from model_code.events.source import read_moment
+from model_code.events.stops import explaining_stops
 from model_code.files import replacing, write_json
 from model_code.settings import require, settings
 
@@ -72,10 +73,14 @@ def split(log: ClickLog, settings: SplitSettings, engine: EngineSettings, out: P
         out: the folder to write; an old one is replaced, on success only.
 
     Raises:
-        IngestError: if no user has enough events, or a part would be empty.
+        IngestError: if no user has enough events, a part would be empty, or the disk or the memory is full.
         ArithmeticError: if the counts do not balance.
     """
-    with connect(engine) as connection, replacing(out) as folder:
+    with (
+        explaining_stops(f"splitting {log.path}", out),
+        connect(engine) as connection,
+        replacing(out) as folder,
+    ):
         folder.mkdir()
         events = read_parquet(connection, log.events)
         counts = events.group_by("user_id").agg(events=events.count())

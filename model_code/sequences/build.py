@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow.parquet as pq
 import torch
+from numpy.typing import NDArray
 
 from model_code.events.engine import EngineSettings, connect
 from model_code.events.parquet_files import read_parquet
 from model_code.events.split import PARTS
+from model_code.events.stops import explaining_stops
 from model_code.files import replacing, write_json
 from model_code.groups import UNKNOWN, VocabularySizes
 from model_code.sequences.data import EVENT_ARRAYS, MANIFEST, Samples, SequenceData, load_array, period
@@ -43,9 +46,10 @@ def build(split: SplitLog, settings: SequenceSettings, engine: EngineSettings, o
     Raises:
         ValueError: when a part holds timestamps outside its period, an event has no item, the fit part has
             no sample, or no group of a part can be filled with negatives.
+        IngestError: when the disk or the memory is full, or a file is not what `split` wrote.
     """
     cuts = {name: int(split.manifest[name]) for name in ("validation_timestamp", "split_timestamp")}
-    with replacing(out) as folder:
+    with explaining_stops(f"preparing {split.path}", out), replacing(out) as folder:
         folder.mkdir()
         with connect(engine) as backend:
             events = read_parquet(backend, split.events)
@@ -134,7 +138,7 @@ def _write_events(events: ibis.Table, items: ibis.Table, categories: ibis.Table,
     )
     count = int(events.count().execute())
     arrays = {
-        name: np.lib.format.open_memmap(folder / f"{name}.npy", mode="w+", dtype=dtype, shape=(count,))
+        name: _new_array(folder / f"{name}.npy", dtype, count)
         for name, dtype in (("item", np.int32), ("category", np.int32), ("timestamp", np.int64))
     }
     sorted_events = folder / "sorted.parquet"  # on the way, so that a sort larger than memory stays on disk
@@ -148,6 +152,15 @@ def _write_events(events: ibis.Table, items: ibis.Table, categories: ibis.Table,
                 array[start : start + len(batch)] = batch[name].to_numpy()
             start += len(batch)
     sorted_events.unlink()
+
+
+def _new_array(path: Path, dtype: type[np.generic], count: int) -> NDArray[Any]:
+    """Make an array on disk, and take its room: else a full disk would end the process, without a word."""
+    array: NDArray[Any] = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=(count,))
+    if hasattr(os, "posix_fallocate"):
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    return array
 
 
 def _with_samples(folder: Path, manifest: dict[str, Any], settings: SequenceSettings) -> SequenceData:

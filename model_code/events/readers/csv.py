@@ -20,9 +20,9 @@ FIELD = r',("(?:[^"]|"")*"|[^,"]*)'  # a comma, then a quoted or a bare field
 
 
 def columns(path: Path) -> tuple[Column, ...] | None:
-    """The names in the first line; ``None`` if the file is empty."""
+    """The names in the first line; ``None`` if the file is empty, or all its lines are."""
     line = first_line(path)
-    if line is None:
+    if line is None or not (line.strip() or count_lines(path)):
         return None
     if "\r" in line:
         raise IngestError(f"{path}: lines end in a carriage return alone; they should end in a line feed")

@@ -14,6 +14,8 @@ from pathlib import Path
 import ibis
 from ibis.backends.duckdb import Backend
 
+NO_DELIMITER = "\U0010ffff"  # no character; were there none at all, DuckDB would take NUL for one
+
 
 def scan_lines(
     connection: Backend, paths: Sequence[Path], header_line: bool
@@ -33,7 +35,7 @@ def scan_lines(
         auto_detect=False,
         header=False,
         skip=int(header_line),
-        delim="",
+        delim=NO_DELIMITER,
         quote="",
         escape="",
         filename=True,

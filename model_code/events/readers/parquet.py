@@ -9,6 +9,7 @@ from pathlib import Path
 import ibis
 import pyarrow
 from ibis.backends.duckdb import Backend
+from ibis.expr.types import StringValue, Value
 from pyarrow import parquet
 
 from model_code.events.errors import IngestError
@@ -37,13 +38,19 @@ def scan(connection: Backend, paths: Sequence[Path], layout: Layout) -> Scan:
     )
     # By place: of names that differ in case alone, the engine renames the second.
     wanted = {raw: rows[layout.names.index(raw)] for raw in layout.columns.values()}
-    texts = {name: wanted[raw].cast("string") for name, raw in layout.columns.items()}
+    texts = {name: _text(wanted[raw]) for name, raw in layout.columns.items()}
     record = to_json(ibis.struct(wanted)).cast("string")
     records = rows.select(file=rows[file], record=record, broken=ibis.literal(False), **texts)
     none = ibis.memtable(
         {"file": [], "line": [], "record": []}, schema={"file": str, "line": "int64", "record": str}
     )
     return Scan(records, lambda: none)
+
+
+def _text(value: Value) -> StringValue:
+    """What the engine writes for a value; NULL for NaN, which some writers mean by it."""
+    text = value.cast("string")
+    return ibis.ifelse(value.isnan(), ibis.null(str), text) if value.type().is_floating() else text
 
 
 def _type(kind: pyarrow.DataType) -> str:

@@ -24,9 +24,12 @@ from tests.model_code.events.raw_logs import ALL, T0, run, write
         ("a.csv", ["u,i,t", "1,2,2017-11-25"], {}, "source.time.unit: iso would fit"),
         (
             "a.csv",
-            ["u,i,t", f"1,2,{T0 * 1000}"],
-            {"window": WindowSettings(start="2017-11-01T00:00:00Z", end="2018-01-01T00:00:00Z")},
-            "1 outside window.*ms would fit",
+            ["u,i,t", f"1,2,{T0}"],
+            {
+                "time": TimeSettings(unit="ms"),
+                "window": WindowSettings(start="2017-11-01T00:00:00Z", end="2018-01-01T00:00:00Z"),
+            },
+            "1 outside window.*source.time.unit: s would fit",
         ),
         ("a.csv", ["u,i,t", f"1,2,{T0}"], {"time": TimeSettings(zone="Mars/Base")}, "source.time.zone"),
         ("a.csv", ["u,i,t,b,c", f"1,2,{T0},pv,"], {"columns": ALL}, "source.columns.category_id is empty"),

@@ -1,0 +1,233 @@
+"""A preparation that is killed, or whose disk is full, leaves each result whole: the old, the new or none."""
+
+import errno
+import hashlib
+import os
+import random
+import resource
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from model_code.events.click_log import ClickLog
+from model_code.events.engine import EngineSettings
+from model_code.events.errors import IngestError
+from model_code.events.ingest import ingest
+from model_code.events.source import SourceSettings
+from model_code.events.split import SplitLog, SplitSettings, split
+from model_code.sequences.build import build
+from model_code.sequences.settings import SequenceSettings
+from tests.model_code.events.raw_logs import KEYS, T0, write
+
+RESULTS = ("log", "split", "sequences")
+CHANGES = {"os.rename", "os.remove", "os.rmdir", "os.mkdir", "open", "shutil.rmtree"}
+MOVES = {"os.rename", "os.remove", "os.rmdir", "shutil.rmtree"}
+
+
+def prepare(folder: Path, stages: Sequence[str] = RESULTS) -> None:
+    """Write the results of the raw log into a folder, each from the one before."""
+    engine = EngineSettings(threads=1, spill_folder=str(folder / "spill"))
+    if "log" in stages:
+        source = SourceSettings(path=str(folder / "raw.csv"), columns=KEYS)
+        ingest(source, engine, folder / "log")
+    if "split" in stages:
+        split(ClickLog(folder / "log"), SplitSettings(min_interactions=1), engine, folder / "split")
+    if "sequences" in stages:
+        settings = SequenceSettings(negatives_per_positive=1)
+        build(SplitLog(folder / "split"), settings, engine, folder / "sequences")
+
+
+def in_child(work: Callable[[], object], kill_after: float | None = None) -> str | None:
+    """Do something in a process of its own: what it ends with, "" if well, ``None`` if it was killed."""
+    read, written = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            work()
+        except BaseException as error:
+            os.write(written, f"{type(error).__name__}: {error}".encode()[:4000])
+        os._exit(0)
+    os.close(written)
+    if kill_after is not None:
+        time.sleep(kill_after)
+        os.kill(child, signal.SIGKILL)
+    with os.fdopen(read) as said:
+        message = said.read()
+    _, status = os.waitpid(child, 0)
+    return None if os.WIFSIGNALED(status) else message
+
+
+def watch(folder: Path, act: Callable[[int, str], None]) -> None:
+    """Call ``act`` with number and name of each change of files below a folder, before it is done.
+
+    For a child's process alone: an audit hook stays.
+    """
+    seen = 0
+
+    def hook(event: str, arguments: tuple) -> None:
+        nonlocal seen
+        if event in CHANGES and any(str(argument).startswith(str(folder)) for argument in arguments):
+            seen += 1
+            act(seen, event)
+
+    sys.addaudithook(hook)
+
+
+def die_at(number: int) -> Callable[[int, str], None]:
+    def act(seen: int, _: str) -> None:
+        if seen == number:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return act
+
+
+def changes(folder: Path, stages: Sequence[str]) -> list[str]:
+    """The changes of files of one preparation, in order."""
+    journal = folder.parent / "journal"
+
+    def work() -> None:
+        names: list[str] = []
+        watch(folder, lambda _, event: names.append(event))
+        prepare(folder, stages)
+        journal.write_text(" ".join(names))
+
+    assert in_child(work) == ""
+    return journal.read_text().split()
+
+
+def digest(result: Path) -> str | None:
+    """Names and content of a result; ``None`` if it is not there."""
+    if not result.exists():
+        return None
+    files = sorted(path for path in result.rglob("*") if path.is_file())
+    content = (f"{path.relative_to(result)}".encode() + path.read_bytes() for path in files)
+    return hashlib.sha256(b"".join(content)).hexdigest()
+
+
+def write_log(folder: Path, seed: int) -> None:
+    rng = random.Random(seed)
+    rows = [f"{rng.randrange(9)},{rng.randrange(20)},{T0 + rng.randrange(5000)}" for _ in range(90)]
+    write(folder / "raw.csv", "u,i,t", *rows)
+
+
+@pytest.fixture(scope="module")
+def before(tmp_path_factory):
+    """A folder with the results of an old log and, beside them, a new log; and the digests of both."""
+    folder = tmp_path_factory.mktemp("prepared") / "before"
+    (folder / "spill").mkdir(parents=True)
+    digests = []
+    for seed in (2, 1):  # the new one first, so that the old results are the ones that stay
+        write_log(folder, seed)
+        prepare(folder)
+        digests.append({name: digest(folder / name) for name in RESULTS})
+    write_log(folder, 2)
+    return folder, *reversed(digests)
+
+
+@pytest.fixture
+def work(tmp_path, before):
+    """A copy of this folder, with another one beside it; and the digests."""
+    folder, old, new = before
+    for name in ("before", "work"):
+        shutil.copytree(folder, tmp_path / name)
+    return tmp_path / "work", old, new
+
+
+def restore(folder: Path) -> None:
+    """Bring the old results back; what killed runs left beside them stays."""
+    for name in RESULTS:
+        shutil.rmtree(folder / name, ignore_errors=True)
+        shutil.copytree(folder.parent / "before" / name, folder / name)
+
+
+def check_whole(folder: Path, old: dict, new: dict) -> None:
+    for name in RESULTS:
+        assert digest(folder / name) in (old[name], new[name], None), name
+
+
+def kill_at_each(work, numbers: list[int], stages: Sequence[str]) -> None:
+    folder, old, new = work
+    for number in numbers:
+        restore(folder)
+
+        def killed(number: int = number) -> None:
+            watch(folder, die_at(number))
+            prepare(folder, stages)
+
+        assert in_child(killed) is None, f"change {number} did not come"
+        check_whole(folder, old, new)
+    prepare(folder)  # over all that was left behind
+    assert {name: digest(folder / name) for name in RESULTS} == new
+
+
+def test_a_kill_before_or_after_any_move_of_the_ingestion_leaves_results_whole(work):
+    names = changes(work[0], ["log"])
+    moves = [number for number, name in enumerate(names, start=1) if name in MOVES]
+    near = sorted({number + step for number in moves for step in (0, 1) if number + step <= len(names)})
+    assert len(near) > 5
+    kill_at_each(work, near[-6:], ["log"])
+
+
+@pytest.mark.slow
+def test_a_kill_at_any_change_of_files_leaves_results_whole(work):
+    kill_at_each(work, list(range(1, len(changes(work[0], RESULTS)) + 1)), RESULTS)
+
+
+@pytest.mark.slow
+def test_a_kill_at_any_time_leaves_results_whole(work):
+    folder, old, new = work
+    rng, start = random.Random(0), time.monotonic()
+    assert in_child(lambda: prepare(folder)) == ""
+    whole = time.monotonic() - start
+    for _ in range(30):
+        restore(folder)
+        in_child(lambda: prepare(folder), kill_after=rng.random() * whole)
+        check_whole(folder, old, new)
+    prepare(folder)
+    assert {name: digest(folder / name) for name in RESULTS} == new
+
+
+@pytest.mark.parametrize(
+    ("stage", "largest"),  # bytes
+    [("log", 0), ("log", 1000), ("split", 1000), ("sequences", 300), ("sequences", 700), ("sequences", 1200)],
+)
+def test_a_file_that_cannot_grow_is_an_error_that_leaves_the_old_results(work, stage, largest):
+    folder, old, _ = work
+
+    def limited() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
+        prepare(folder, [stage])
+
+    message = in_child(limited)
+    assert message.startswith("IngestError: "), message
+    assert str(folder) in message
+    assert "need enough room" in message
+    assert {name: digest(folder / name) for name in RESULTS} == old
+    assert not [path for path in folder.rglob(".*") if path.suffix in (".tmp", ".old")]
+
+
+@pytest.mark.parametrize("place", range(4))
+def test_a_full_disk_at_any_move_keeps_the_old_result(work, monkeypatch, place):
+    folder, old, new = work
+    move, calls = Path.replace, []
+
+    def fail(path: Path, target: Path) -> Path:
+        calls.append(path)
+        if len(calls) == place + 1:
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        return move(path, target)
+
+    monkeypatch.setattr(Path, "replace", fail)
+    if place == 3:  # there are three: the manifest, the old folder aside, the new one in its place
+        prepare(folder, ["log"])
+        assert digest(folder / "log") == new["log"]
+        return
+    with pytest.raises(IngestError, match=r"No space left on device.*\n.*need enough room"):
+        prepare(folder, ["log"])
+    assert digest(folder / "log") == old["log"]
+    assert sorted(path.name for path in folder.iterdir()) == sorted([*RESULTS, "raw.csv", "spill"])
