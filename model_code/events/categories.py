@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import ibis
-from ibis.backends.duckdb import Backend
 
 from model_code.events.checks import is_integer
+from model_code.events.engines.engine import Engine
 from model_code.events.errors import IngestError
 from model_code.events.raw_table import CATEGORY_TABLE, open_table
 from model_code.events.source import CategoryTableSettings
@@ -42,7 +42,7 @@ class Categories:
     all_integers: bool
 
 
-def read_categories(connection: Backend, settings: CategoryTableSettings) -> Categories:
+def read_categories(connection: Engine, settings: CategoryTableSettings) -> Categories:
     """Read the category table.
 
     Raises:
@@ -56,7 +56,7 @@ def read_categories(connection: Backend, settings: CategoryTableSettings) -> Cat
     grouped = records.group_by("item_id").agg(
         category_id=records.category_id.min(), choices=records.category_id.nunique(), rows=records.count()
     )
-    table = connection.create_table(ibis.util.gen_name("categories"), grouped, temp=True)
+    table = connection.keep(grouped)
     conflicts = (table.choices > 1).sum()
     integers = is_integer(table.category_id).all()
     facts = table.agg(items=table.count(), rows=table.rows.sum(), conflicts=conflicts, integers=integers)

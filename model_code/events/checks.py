@@ -5,7 +5,7 @@ from __future__ import annotations
 import ibis
 from ibis.expr.types import BooleanValue, IntegerValue, StringValue
 
-from model_code.events.functions import UTC, divide, epoch_ms, isfinite
+from model_code.events.functions import divide, iso_microseconds
 from model_code.events.source import SourceSettings
 
 UNPARSABLE_ROW = "unparsable row"
@@ -60,17 +60,19 @@ def milliseconds(text: StringValue, unit: str) -> IntegerValue:
     Texts without an offset ("iso") are in the connection's time zone.
     """
     if unit == "iso":
-        moment = text.try_cast(UTC)
-        return ibis.ifelse(isfinite(moment), epoch_ms(moment), ibis.null("int64"))
+        return _round_down(iso_microseconds(text), 1000)
     per_millisecond = {"s": 1, "ms": 1, "us": 1000, "ns": 1_000_000}[unit]
     factor = 1000 if unit == "s" else 1
     largest = (2**63 - 1) // factor - per_millisecond  # nothing below overflows
     number = text.try_cast("int64")
     whole = ibis.ifelse(is_integer(text) & number.between(-largest, largest), number, ibis.null("int64"))
-    if per_millisecond == 1:
-        return whole * factor
-    remainder = whole % per_millisecond  # negative before 1970
-    return divide(whole - (remainder + per_millisecond) % per_millisecond, per_millisecond)
+    return whole * factor if per_millisecond == 1 else _round_down(whole, per_millisecond)
+
+
+def _round_down(number: IntegerValue, per_millisecond: int) -> IntegerValue:
+    """The milliseconds of a number of smaller units."""
+    remainder = number % per_millisecond  # negative before 1970
+    return divide(number - (remainder + per_millisecond) % per_millisecond, per_millisecond)
 
 
 def is_integer(text: StringValue) -> BooleanValue:

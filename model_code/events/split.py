@@ -9,16 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from model_code.events.click_log import ClickLog, EventFolder
-from model_code.events.engine import EngineSettings, connect
+from model_code.events.engine import EngineSettings
+from model_code.events.engines import start_engine
+from model_code.events.engines.engine import Engine
 from model_code.events.errors import EmptyWindowError, IngestError
-from model_code.events.parquet_files import count_rows, read_parquet, write_parquet
+from model_code.events.parquet_files import count_rows
 from model_code.events.source import read_moment
 from model_code.files import replacing, write_json
 from model_code.settings import require, settings
 
 if TYPE_CHECKING:
     import ibis
-    from ibis.backends.duckdb import Backend
 
 PARTS = ("fit", "validation", "test")  # by their number in the column `part`
 
@@ -75,14 +76,14 @@ def split(log: ClickLog, settings: SplitSettings, engine: EngineSettings, out: P
         IngestError: if no user has enough events, or a part would be empty.
         ArithmeticError: if the counts do not balance.
     """
-    with connect(engine) as connection, replacing(out) as folder:
+    with start_engine(engine) as connection, replacing(out) as folder:
         folder.mkdir()
-        events = read_parquet(connection, log.events)
+        events = connection.read(log.events)
         counts = events.group_by("user_id").agg(events=events.count())
-        users = connection.create_table("users", counts, temp=True)
+        users = connection.keep(counts)
         kept = events.semi_join(users.filter(users.events >= settings.min_interactions), "user_id")
         validation_time, test_time = _cuts(connection, kept, settings, log)
-        write_parquet(connection, _in_parts(kept, validation_time, test_time), folder / "events.parquet")
+        connection.write(_in_parts(kept, validation_time, test_time), folder / "events.parquet")
         few = users.filter(users.events < settings.min_interactions).events.sum().to_pyarrow().as_py() or 0
         balance = replace(log.balance, kept=count_rows(folder / "events.parquet"), filtered_users_events=few)
         balance.check()
@@ -110,10 +111,10 @@ def cut_index(count: int, later_fraction: float) -> int:
     return math.ceil((1 - Fraction(str(later_fraction))) * count) - 1
 
 
-def _cuts(connection: Backend, events: ibis.Table, settings: SplitSettings, log: ClickLog) -> tuple[int, int]:
+def _cuts(connection: Engine, events: ibis.Table, settings: SplitSettings, log: ClickLog) -> tuple[int, int]:
     """The first timestamps of validation and of test, in milliseconds."""
     counts = events.group_by("timestamp").agg(events=events.count())
-    moments = connection.create_table("moments", counts, temp=True)
+    moments = connection.keep(counts)
     total = moments.events.sum().to_pyarrow().as_py() or 0
     if total == 0:
         raise IngestError(
@@ -162,8 +163,8 @@ def _too_coarse(moment: int) -> str:
     )
 
 
-def _counts(connection: Backend, path: Path) -> dict[str, Any]:
-    events = read_parquet(connection, path)
+def _counts(connection: Engine, path: Path) -> dict[str, Any]:
+    events = connection.read(path)
     distinct = {
         "users": events.user_id.nunique(),
         "items": events.item_id.nunique(),
