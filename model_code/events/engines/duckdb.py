@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -84,7 +84,7 @@ class DuckDB(Engine):
             .agg(record=rejected.csv_line.strip().min())
         )
 
-    def read_columns(self, paths: Sequence[Path], file: str) -> ibis.Table:
+    def read_columns(self, paths: Sequence[Path], wanted: Collection[str], file: str) -> ibis.Table:
         """See `Engine.read_columns`."""
         names = [glob.escape(str(path)) for path in paths]
         return self._connection.read_parquet(names, filename=file, hive_partitioning=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,11 +50,16 @@ class Engine(Protocol):
     def read_lines(self, paths: Sequence[Path], header_line: bool) -> Lines:
         """Read the lines of text files; with ``header_line`` the first of each goes, here or in `stage`."""
 
-    def read_columns(self, paths: Sequence[Path], file: str) -> ibis.Table:
-        """Read raw Parquet files as they are, with the full path in a column called ``file``.
+    def read_columns(self, paths: Sequence[Path], wanted: Collection[str], file: str) -> ibis.Table:
+        """Read raw Parquet files.
+
+        Args:
+            paths: of the files.
+            wanted: the columns whose texts count.
+            file: what to call a column with the full path, after the files' own.
 
         Raises:
-            IngestError: if a column is of a type that the engine cannot read exactly.
+            IngestError: if a wanted column is of a type that the engine cannot read exactly.
         """
 
     def stage(self, records: ibis.Table, header_line: bool) -> ibis.Table:

@@ -10,7 +10,7 @@ import glob
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,14 +24,23 @@ from model_code.events.engines import duckdb
 from model_code.events.engines.duckdb import DuckDB
 from model_code.events.engines.engine import Engine, Lines
 from model_code.events.engines.spark_functions import FUNCTIONS
+from model_code.events.errors import IngestError
 from model_code.events.parquet_files import write_parquet
-from model_code.settings import SettingsError
+from model_code.settings import SettingsError, require
 
 if TYPE_CHECKING:
     from ibis.backends.pyspark import Backend
 
-LONGEST_LINE = 2_000_000  # bytes, as DuckDB has it
+# What DuckDB takes for no text, too.
+GARBLED = "NOT is_valid_utf8(value) OR contains(value, chr(0)) OR octet_length(value) > 2000000"
 FILE = "regexp_replace(url_decode(replace(input_file_name(), '+', '%2B')), '^file:/+', '/')"
+MOMENT = "yyyy-MM-dd HH:mm:ss.SSSSSSXXX"
+FIXED = {
+    "spark.sql.ansi.enabled": "true",  # a cast that fails is an error, not NULL
+    "spark.sql.caseSensitive": "true",
+    "spark.sql.jsonGenerator.ignoreNullFields": "false",
+}
+REMEDY = "or leave engine.name out to prepare the log with DuckDB"
 # In the order of the file: where its pieces start, and the order within each, which a task reads alone.
 PLACE = ("input_file_block_start() AS block", "monotonically_increasing_id() AS place")
 
@@ -43,18 +52,24 @@ def start(settings: EngineSettings) -> Iterator[Engine]:
         scratch.chmod(0o777)  # the workers of a cluster may be other users
         session = _session(settings, scratch)
         try:
-            backend = ibis.pyspark.connect(session)
-            for function in FUNCTIONS:
-                session.sql(f"CREATE OR REPLACE TEMPORARY FUNCTION {function}")
-            yield Spark(backend, session, settings, scratch)
+            engine = Spark(ibis.pyspark.connect(session), session, settings, scratch)
+            engine.set_zone("UTC")
+            yield engine
         finally:
             session.stop()
 
 
 def configuration(settings: EngineSettings, scratch: Path) -> Mapping[str, str]:
-    """Spark's own settings: what the output rests on, then defaults that `engine.spark.conf` may change."""
-    threads = settings.threads or "*"
-    master = settings.spark.master or f"local[{threads}]"
+    """Spark's own settings: those of `engine.spark.conf` over these defaults.
+
+    Raises:
+        SettingsError: if the former has one that the output rests on.
+    """
+    for name in FIXED:
+        require(
+            name not in settings.spark.conf, "engine.spark.conf", name, "left out: the output rests on it"
+        )
+    master = settings.spark.master or f"local[{settings.threads or '*'}]"
     local = {
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
@@ -69,26 +84,24 @@ def configuration(settings: EngineSettings, scratch: Path) -> Mapping[str, str]:
         "spark.sql.warehouse.dir": str(scratch / "warehouse"),
         **(local if master.startswith("local") else {}),
         **settings.spark.conf,
-        "spark.sql.ansi.enabled": "true",  # a cast that fails is an error, not NULL
-        "spark.sql.jsonGenerator.ignoreNullFields": "false",
+        **FIXED,
     }
 
 
 def _session(settings: EngineSettings, scratch: Path) -> Any:
     java = Path(os.environ["JAVA_HOME"], "bin", "java") if os.environ.get("JAVA_HOME") else "java"
-    remedy = "or leave engine.name out to prepare the log with DuckDB"
     try:
         from pyspark.errors import PySparkRuntimeError  # noqa: PLC0415 - an optional dependency
         from pyspark.sql import SparkSession  # noqa: PLC0415
     except ModuleNotFoundError:
         raise SettingsError(
             "engine.name = 'spark': PySpark is not installed; pip install -c constraints.txt -e '.[spark]', "
-            + remedy
+            + REMEDY
         ) from None
     if shutil.which(java) is None:
         raise SettingsError(
             f"engine.name = 'spark': there is no {java}; install Java 17 or 21 and let JAVA_HOME name its "
-            f"folder, {remedy}"
+            f"folder, {REMEDY}"
         )
     builder = SparkSession.builder
     for name, value in configuration(settings, scratch).items():
@@ -97,7 +110,7 @@ def _session(settings: EngineSettings, scratch: Path) -> Any:
         return builder.getOrCreate()
     except PySparkRuntimeError as error:
         raise SettingsError(
-            f"engine.name = 'spark': Spark does not start: {error}; it needs Java 17 or 21, {remedy}"
+            f"engine.name = 'spark': Spark does not start: {error}; it needs Java 17 or 21, {REMEDY}"
         ) from error
 
 
@@ -123,6 +136,8 @@ class Spark(Engine):
             self._session.conf.set("spark.sql.session.timeZone", zone)
         except PySparkException as error:
             raise ValueError(zone) from error
+        for function in FUNCTIONS:  # a function keeps the zone that it was made in
+            self._session.sql(f"CREATE OR REPLACE TEMPORARY FUNCTION {function}")
 
     def read_lines(self, paths: Sequence[Path], header_line: bool) -> Lines:
         """Read all lines; the header and those that are no text are among them."""
@@ -131,16 +146,31 @@ class Spark(Engine):
             texts.selectExpr(
                 f"{FILE} AS file",
                 r"regexp_replace(make_valid_utf8(value), r'\r\z', '') AS line",
-                f"NOT is_valid_utf8(value) OR octet_length(value) > {LONGEST_LINE} AS garbled",
+                f"{GARBLED} AS garbled",
             )
         )
         blank = lines.line.strip() == ""
         return Lines(lines.select("file", "garbled", record=ibis.ifelse(blank, ibis.null(str), lines.line)))
 
-    def read_columns(self, paths: Sequence[Path], file: str) -> ibis.Table:
-        """See `Engine.read_columns`."""
-        rows = self._session.read.parquet(*[_pattern(path) for path in paths])
-        return self._view(rows.selectExpr("*", f"{FILE} AS `{file}`"))
+    def read_columns(self, paths: Sequence[Path], wanted: Collection[str], file: str) -> ibis.Table:
+        """See `Engine.read_columns`; times get their offset, which Spark's own texts of them have not."""
+        from pyspark.errors import AnalysisException  # noqa: PLC0415 - an optional dependency
+
+        try:
+            rows = self._session.read.parquet(*map(_pattern, paths))
+        except AnalysisException as error:
+            raise IngestError(f"{paths[0]}: Spark cannot read it: {error}; {REMEDY}") from error
+        columns = []
+        for name, kind in rows.dtypes:
+            if name in wanted and kind in ("float", "double"):
+                raise IngestError(
+                    f"{paths[0]}: column {name!r} is of type {kind}, which Spark writes in a way of its own; "
+                    f"make it integers or text, {REMEDY}"
+                )
+            quoted = "`{}`".format(name.replace("`", "``"))
+            zoned = kind == "timestamp"
+            columns.append(f"date_format({quoted}, '{MOMENT}') AS {quoted}" if zoned else quoted)
+        return self._view(rows.selectExpr(*columns, f"{FILE} AS {file}"))
 
     def stage(self, records: ibis.Table, header_line: bool) -> ibis.Table:
         """See `Engine.stage`; rows are numbered by the piece of a file that they are in."""

@@ -7,7 +7,8 @@ from __future__ import annotations
 _DATE = r"\d{4,5}[-/]\d\d?[-/]\d\d?"
 _ZONE = r"(Z|[+-]\d\d(:?\d\d)?| [A-Za-z]+(/[A-Za-z_]+)*)"
 _MOMENT = rf"^{_DATE}([T ]\d\d?:\d\d?(:\d\d?(\.\d*)?)?{_ZONE}?)?\z"
-_WRITTEN_OUT = rf"regexp_replace(replace(text, '/', '-'), r'([T ]\d\d?:\d\d?)({_ZONE}?)\z', '$1:00$2')"
+_HYPHENS = r"regexp_replace(text, r'^(\d+)[-/](\d+)[-/]', '$1-$2-')"
+_WRITTEN_OUT = rf"regexp_replace({_HYPHENS}, r'([T ]\d\d?:\d\d?)({_ZONE}?)\z', '$1:00$2')"
 _ZONED = rf"[T ]\d.*{_ZONE}\z"
 
 FUNCTIONS = (

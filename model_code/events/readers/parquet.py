@@ -30,7 +30,7 @@ def scan(engine: Engine, paths: Sequence[Path], layout: Layout) -> Scan:
     if layout.names is None:
         raise ValueError("a Parquet file has names")
     file = ibis.util.gen_name("file")  # no column of the log's own
-    rows = engine.read_columns(paths, file)
+    rows = engine.read_columns(paths, layout.columns.values(), file)
     # By place: of names that differ in case alone, the engine renames the second.
     wanted = {raw: rows[layout.names.index(raw)] for raw in layout.columns.values()}
     texts = {name: wanted[raw].cast("string") for name, raw in layout.columns.items()}
