@@ -49,7 +49,8 @@ PLACE = ("input_file_block_start() AS block", "monotonically_increasing_id() AS 
 def start(settings: EngineSettings) -> Iterator[Engine]:
     """Start Spark, or join the cluster that the settings name."""
     with scratch_folder(settings) as scratch:
-        scratch.chmod(0o777)  # the workers of a cluster may be other users
+        if settings.spark.master:
+            scratch.chmod(0o777)  # the workers of a cluster may be other users
         session = _session(settings, scratch)
         try:
             engine = Spark(ibis.pyspark.connect(session), session, settings, scratch)
