@@ -17,18 +17,29 @@ from model_code.events.engine import EngineSettings, connect, scratch_folder
 from model_code.events.engines.engine import Engine, Lines
 from model_code.events.parquet_files import read_parquet, write_parquet
 
-# A time that is no infinity, which is a time to DuckDB.
-ISO_MICROSECONDS = """
-CREATE TEMP MACRO iso_microseconds(text) AS
-CASE WHEN isfinite(TRY_CAST(text AS TIMESTAMPTZ)) THEN epoch_us(TRY_CAST(text AS TIMESTAMPTZ)) END
-"""
+FUNCTIONS = (
+    # A time that is no infinity, which is a time to DuckDB.
+    """
+    iso_microseconds(text) AS
+    CASE WHEN isfinite(TRY_CAST(text AS TIMESTAMPTZ)) THEN epoch_us(TRY_CAST(text AS TIMESTAMPTZ)) END
+    """,
+    # Led by a comma each field, the first too, is a match that is not empty: a quoted or a bare one.
+    """
+    csv_fields(line) AS
+    CASE
+    WHEN regexp_matches(',' || line, '^(?:,("[^"]*(?:""[^"]*)*"|[^,"]*))*\\z')
+    THEN regexp_extract_all(',' || line, ',("[^"]*(?:""[^"]*)*"|[^,"]*)', 1)
+    END
+    """,
+)
 
 
 @contextmanager
 def start(settings: EngineSettings) -> Iterator[Engine]:
     """Open a DuckDB in memory."""
     with scratch_folder(settings) as scratch, connect(settings) as connection:
-        connection.raw_sql(ISO_MICROSECONDS)
+        for function in FUNCTIONS:
+            connection.raw_sql(f"CREATE TEMP MACRO {function}")
         yield DuckDB(connection, scratch)
 
 

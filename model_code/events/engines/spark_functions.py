@@ -11,7 +11,18 @@ _HYPHENS = r"regexp_replace(text, r'^(\d+)[-/](\d+)[-/]', '$1-$2-')"
 _WRITTEN_OUT = rf"regexp_replace({_HYPHENS}, r'([T ]\d\d?:\d\d?)({_ZONE}?)\z', '$1:00$2')"
 _ZONED = rf"[T ]\d.*{_ZONE}\z"
 
+# A comma, then a quoted or a bare field. Possessive, as a field is one or the other: else Java's stack would
+# overflow on a line with thousands of quotes.
+_FIELD = r',("[^"]*+(?:""[^"]*+)*+"|[^,"]*+)'
+
 FUNCTIONS = (
+    rf"""
+    csv_fields(line STRING) RETURNS ARRAY<STRING>
+    RETURN CASE
+    WHEN concat(',', line) RLIKE r'^(?:{_FIELD})*+\z'
+    THEN regexp_extract_all(concat(',', line), r'{_FIELD}', 1)
+    END
+    """,
     "divide(dividend BIGINT, divisor BIGINT) RETURNS BIGINT RETURN dividend DIV divisor",
     f"""
     first_moment(text STRING) RETURNS TIMESTAMP

@@ -11,11 +11,9 @@ from ibis.expr.types import ArrayValue, StringValue
 
 from model_code.events.engines.engine import Engine
 from model_code.events.errors import IngestError
-from model_code.events.functions import regexp_extract_all
+from model_code.events.functions import csv_fields
 from model_code.events.raw_files import count_lines, first_line
 from model_code.events.readers.reader import Column, Layout, Reader, Scan
-
-FIELD = r',("[^"]*(?:""[^"]*)*"|[^,"]*)'  # a comma, then a quoted or a bare field
 
 
 def columns(path: Path) -> tuple[Column, ...] | None:
@@ -42,13 +40,7 @@ def scan(engine: Engine, paths: Sequence[Path], layout: Layout) -> Scan:
 
 def _split(line: StringValue) -> ArrayValue:
     """The fields of a line; NULL if its quotes do not pair up."""
-    led = "," + line  # so that each field, the first too, is a match that is not empty
-    quoted = ibis.ifelse(
-        led.re_search(rf"^(?:{FIELD})*\z"),
-        regexp_extract_all(led, FIELD, 1).map(_unquote),
-        ibis.null("array<string>"),
-    )
-    return ibis.ifelse(line.contains('"'), quoted, line.split(","))
+    return ibis.ifelse(line.contains('"'), csv_fields(line).map(_unquote), line.split(","))
 
 
 def _unquote(field: StringValue) -> StringValue:

@@ -108,6 +108,20 @@ def test_lines_over_files_pieces_packing_and_line_ends(tmp_path, seed):
     assert log.balance.quarantined
 
 
+def test_long_lines_and_lines_of_nothing_but_quotes(tmp_path):
+    fields = [
+        b"x" * 1_900_000,
+        b"x" * 2_100_000,
+        b'"' + b'""' * 20_000 + b'"',
+        b'"' * 20_001,
+        b'"",' * 20_000,
+    ]
+    lines = [b"1,%s,%d" % (field, T0) for field in [b"2", *fields]]
+    (tmp_path / "a.csv").write_bytes(b"\n".join([b"u,i,t", *lines]))
+    log = both(tmp_path / "a.csv", tmp_path)
+    assert [row[1] for row in set_aside(log)] == [4, 6, 7]
+
+
 def test_a_log_without_a_header_and_with_a_byte_order_mark(tmp_path):
     lines = [f"{u},{u * 7 % 11},{T0 + u}" for u in range(50)]
     (tmp_path / "a.csv").write_bytes("\r\n".join(["\ufeff1,2,3", *lines, "1,2"]).encode())
