@@ -38,6 +38,7 @@ MOMENT = "yyyy-MM-dd HH:mm:ss.SSSSSSXXX"
 FIXED = {
     "spark.sql.ansi.enabled": "true",  # a cast that fails is an error, not NULL
     "spark.sql.caseSensitive": "true",
+    "spark.sql.execution.arrow.pyspark.enabled": "true",  # else workers would need Python, too
     "spark.sql.jsonGenerator.ignoreNullFields": "false",
 }
 REMEDY = "or leave engine.name out to prepare the log with DuckDB"
