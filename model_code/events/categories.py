@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import ibis
-from ibis.backends.duckdb import Backend
 
 from model_code.events.category_paths import NOTATIONS, write_category_paths
 from model_code.events.checks import milliseconds, stripped
+from model_code.events.engines.engine import Engine
 from model_code.events.errors import IngestError
-from model_code.events.parquet_files import read_parquet
 from model_code.events.plausibility import is_plausible
 from model_code.events.raw_files import find_files
 from model_code.events.raw_table import CATEGORY_LIST, CATEGORY_TABLE, open_table
@@ -74,7 +73,7 @@ class Categories:
 
 
 def read_categories(
-    connection: Backend, settings: CategoryTableSettings, log_unit: str, scratch: Path
+    connection: Engine, settings: CategoryTableSettings, log_unit: str, scratch: Path
 ) -> Categories:
     """Read the category table.
 
@@ -82,7 +81,7 @@ def read_categories(
         connection: to the engine.
         settings: where the table is and how it is written.
         log_unit: how the log's times are written.
-        scratch: a folder to write to; the result may be read from there.
+        scratch: a folder to write to; the result is not read from there.
 
     Raises:
         IngestError: if the table or the list is not there or lacks a column, no row can be used, or the times
@@ -90,9 +89,7 @@ def read_categories(
     """
     rows, records = _open(connection, settings, scratch)
     unit = settings.time_unit or log_unit
-    table = connection.create_table(
-        ibis.util.gen_name("categories"), _grouped(records, settings, unit), temp=True
-    )
+    table = connection.keep(_grouped(records, settings, unit))
     usable = table.item_id.notnull()
     facts = table.agg(
         used=table.rows.sum(where=usable),
@@ -120,7 +117,7 @@ def read_categories(
     )
 
 
-def _open(connection: Backend, settings: CategoryTableSettings, scratch: Path) -> tuple[int, ibis.Table]:
+def _open(connection: Engine, settings: CategoryTableSettings, scratch: Path) -> tuple[int, ibis.Table]:
     """How many records there are, and those that have the form of one, as `stripped` texts."""
     columns = {"item_id": settings.item_id, "category_id": settings.category_id}
     if settings.only:
@@ -137,7 +134,7 @@ def _open(connection: Backend, settings: CategoryTableSettings, scratch: Path) -
         parsed = scratch / "categories.parquet"
         notation = NOTATIONS[settings.format]
         rows = write_category_paths(files, notation, settings.item_id, settings.category_id, parsed)
-        records = read_parquet(connection, parsed)
+        records = connection.read(parsed)
     return rows, records
 
 
@@ -178,7 +175,7 @@ def _refuse(settings: CategoryTableSettings, unit: str, rows: int, found: dict[s
         )
 
 
-def _unlisted(connection: Backend, settings: CategoryTableSettings, table: ibis.Table) -> int | None:
+def _unlisted(connection: Engine, settings: CategoryTableSettings, table: ibis.Table) -> int | None:
     if settings.known is None:
         return None
     column = {"category_id": settings.known.category_id}

@@ -8,7 +8,7 @@ from datetime import datetime
 import ibis
 from ibis.expr.types import IntegerValue, StringValue
 
-from model_code.events.functions import UTC, divide, epoch_ms, isfinite
+from model_code.events.functions import divide, iso_microseconds
 from model_code.events.source import SourceSettings, to_milliseconds
 from model_code.events.staged_ids import as_integer, stage_ids
 
@@ -79,8 +79,7 @@ def milliseconds(text: StringValue, unit: str) -> IntegerValue:
     Texts without an offset ("iso") are in the connection's time zone.
     """
     if unit == "iso":
-        moment = text.try_cast(UTC)
-        found = ibis.ifelse(isfinite(moment), epoch_ms(moment), ibis.null("int64"))
+        found = _round_down(iso_microseconds(text), 1000)
         return ibis.ifelse(found.between(FIRST_MOMENT, LAST_MOMENT), found, ibis.null("int64"))
     per_millisecond = {"s": 1, "ms": 1, "us": 1000, "ns": 1_000_000}[unit]
     factor = 1000 if unit == "s" else 1
@@ -89,10 +88,13 @@ def milliseconds(text: StringValue, unit: str) -> IntegerValue:
     last = min((LAST_MOMENT + 1) * per_millisecond // factor - 1, 2**63 - 1)
     number = as_integer(text)
     whole = ibis.ifelse(number.between(first, last), number, ibis.null("int64"))
-    if per_millisecond == 1:
-        return whole * factor
-    remainder = whole % per_millisecond  # negative before 1970
-    return divide(whole - (remainder + per_millisecond) % per_millisecond, per_millisecond)
+    return whole * factor if per_millisecond == 1 else _round_down(whole, per_millisecond)
+
+
+def _round_down(number: IntegerValue, per_millisecond: int) -> IntegerValue:
+    """The milliseconds of a number of smaller units."""
+    remainder = number % per_millisecond  # negative before 1970
+    return divide(number - (remainder + per_millisecond) % per_millisecond, per_millisecond)
 
 
 def _reason(records: ibis.Table, source: SourceSettings) -> StringValue:

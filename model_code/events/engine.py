@@ -1,12 +1,13 @@
-"""The embedded engine that prepares logs: DuckDB behind Ibis, in bounded memory, spilling to disk."""
+"""Which engine prepares logs, and how much of the machine it may use."""
 
 from __future__ import annotations
 
 import os
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,22 +20,54 @@ if TYPE_CHECKING:
 MEMORY = r"\d+(\.\d+)? *(b|[kmgt](i?b)?)|([1-9]\d?|100) *%"  # what DuckDB takes, in any case of letters
 
 
+ENGINES = ("duckdb", "spark")
+
+
 @settings
-class EngineSettings:
-    """How much of the machine the preparation may use.
+class SparkSettings:
+    """Where Spark runs, and how; see docs/spark.md.
 
     Attributes:
+        master: the cluster's URL, as "spark://host:7077" or "yarn"; ``None`` is this machine.
+        conf: Spark's own settings by their names, as "spark.driver.memory": "3g".
+    """
+
+    master: str | None = None
+    conf: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in self.conf:
+            require(
+                name.startswith("spark.") and name != "spark.master",
+                "engine.spark.conf",
+                name,
+                "the name of a setting of Spark's; the master is engine.spark.master",
+            )
+
+
+@settings
+class EngineSettings:
+    """Which engine reads, checks, filters and sorts a log, and how much of the machine it may use.
+
+    Attributes:
+        name: "duckdb", embedded; or "spark", for logs beyond one machine. The output does not depend on it.
         threads: worker threads; ``None`` takes one for each core. The output does not depend on it.
         memory_limit: DuckDB's own notation ("4GB", "60%"); ``None`` keeps its default, 80% of the machine.
             What does not fit is spilled to disk.
-        spill_folder: where to; ``None`` is the system's temporary folder.
+        spill_folder: where to; ``None`` is the system's temporary folder. A cluster's workers should see it.
+        spark: for "spark" alone.
     """
 
+    name: str = "duckdb"
     threads: int | None = None
     memory_limit: str | None = None
     spill_folder: str | None = None
+    spark: SparkSettings = SparkSettings()
 
     def __post_init__(self) -> None:
+        require(self.name in ENGINES, "engine.name", self.name, f"one of {', '.join(ENGINES)}")
+        unused = self.name == "spark" or self.spark == SparkSettings()
+        require(unused, "engine.spark", self.spark, 'left out, unless engine.name is "spark"')
         require(
             self.threads is None or self.threads > 0,
             "engine.threads",
@@ -67,6 +100,8 @@ def scratch_folder(engine: EngineSettings) -> Iterator[Path]:
 @contextmanager
 def connect(engine: EngineSettings) -> Iterator[ibis.backends.duckdb.Backend]:
     """Open an in-memory DuckDB that spills into a private temporary folder, removed on leaving.
+
+    Whatever the name of the engine: what reads prepared logs needs no other.
 
     Raises:
         SettingsError: if there is no such spill folder.

@@ -1,23 +1,18 @@
-"""DuckDB's own functions, where Ibis has no word for them; the names are DuckDB's, the bodies never run."""
+"""Functions for which Ibis has no word; the bodies here never run.
+
+The names are DuckDB's, but for `csv_fields` and `iso_microseconds`; each engine defines what it has not.
+"""
 
 # mypy: disable-error-code="untyped-decorator,empty-body"
 
 from __future__ import annotations
 
 import ibis
-from ibis.expr.types import JSONValue, StructValue, TimestampValue
-
-UTC = ibis.dtype("timestamp('UTC')")
 
 
-@ibis.udf.scalar.builtin(signature=((UTC,), ibis.dtype("int64")))
-def epoch_ms(moment: TimestampValue) -> int:
-    """Milliseconds since 1970 UTC."""
-
-
-@ibis.udf.scalar.builtin(signature=((UTC,), ibis.dtype("boolean")))
-def isfinite(moment: TimestampValue) -> bool:
-    """False for 'infinity', which is a time to DuckDB."""
+@ibis.udf.scalar.builtin
+def iso_microseconds(text: str) -> int:
+    """Microseconds since 1970 UTC, of a text in the engine's zone if it names none; NULL if it is no time."""
 
 
 @ibis.udf.scalar.builtin
@@ -26,8 +21,8 @@ def divide(dividend: int, divisor: int) -> int:
 
 
 @ibis.udf.scalar.builtin
-def regexp_extract_all(text: str, pattern: str, group: int) -> list[str]:
-    """The group of each match."""
+def csv_fields(line: str) -> list[str]:
+    """The fields of a line of CSV, quotes and all; NULL if the quotes do not pair up."""
 
 
 @ibis.udf.scalar.builtin
@@ -48,8 +43,3 @@ def json_type_at(text: str, path: str) -> str:
 @ibis.udf.scalar.builtin
 def json_extract_string(text: str, path: str) -> str:
     """A value as text; an integer comes back digit by digit, whatever its size."""
-
-
-@ibis.udf.scalar.builtin(signature=((ibis.dtype("struct<>"),), ibis.dtype("json")))  # of any struct
-def to_json(record: StructValue) -> JSONValue:
-    """A struct as a JSON object."""

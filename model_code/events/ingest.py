@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import ibis
-from ibis.backends.duckdb import Backend
 
 from model_code.events.behavior_counts import count_behaviors
 from model_code.events.categories import Categories, read_categories
 from model_code.events.checks import IDS, check
 from model_code.events.click_log import Balance, ClickLog
-from model_code.events.engine import EngineSettings, connect
+from model_code.events.engine import EngineSettings, scratch_folder
+from model_code.events.engines import start_engine
+from model_code.events.engines.engine import Engine
 from model_code.events.errors import IngestError
-from model_code.events.parquet_files import count_rows, read_parquet, write_parquet
+from model_code.events.parquet_files import count_rows
 from model_code.events.plausibility import refuse_implausible
 from model_code.events.quarantine import quarantine
 from model_code.events.raw_table import LOG, RawTable, open_table
-from model_code.events.readers.reader import Scan
 from model_code.events.repeats import find_repeats
 from model_code.events.source import SourceSettings
 from model_code.events.staged_ids import id_text, number_column, typed_id
@@ -55,25 +53,26 @@ def ingest(source: SourceSettings, engine: EngineSettings, out: Path) -> ClickLo
     raw = open_table(source.path, source.table_columns, source.header, LOG)
     with (
         explaining_stops(f"reading {source.path}", out),
-        connect(engine) as connection,
-        tempfile.TemporaryDirectory(prefix="deminet-", dir=engine.spill_folder) as scratch,
+        start_engine(engine) as connection,
         replacing(out) as folder,
-        _reading(source.path),
+        _reading(connection, source.path),
     ):
         folder.mkdir()
         log = ClickLog(folder)
         _set_zone(connection, source.time.zone)
         scan = raw.scan(connection)
-        staged = _stage(connection, scan, source, Path(scratch) / "staged.parquet")
+        # One pass over the raw text; what follows reads a third of it, typed.
+        staged = connection.stage(check(scan.records, source), raw.layout.header_line)
         found = survey(staged, scan, source)
         refuse_implausible(found, staged, scan, source, raw.count)
-        categories = _categories(connection, source, Path(scratch))
+        categories = _categories(connection, source, engine)
         id_types = _id_types(found, source, categories)
-        write_parquet(connection, quarantine(staged, scan.rejects(), raw), log.quarantine)
-        write_parquet(connection, _events(staged, source, id_types, categories), log.events)
+        rejects = scan.rejects() if scan.rejects else None
+        connection.write(quarantine(staged, rejects, raw), log.quarantine)
+        connection.write(_events(staged, source, id_types, categories), log.events)
         if "behavior" in staged.columns:
-            each_once = _with_behaviors(read_parquet(connection, log.events), _unwanted(staged, source))
-            write_parquet(connection, count_behaviors(each_once), log.behaviors)
+            each_once = _with_behaviors(connection.read(log.events), _unwanted(staged, source))
+            connection.write(count_behaviors(each_once), log.behaviors)
         balance = _balance(staged, source, found, log, raw)
         balance.check()
         repeats = find_repeats(connection, _passed(staged), raw.files, balance.duplicates)
@@ -93,41 +92,38 @@ def ingest(source: SourceSettings, engine: EngineSettings, out: Path) -> ClickLo
 
 
 @contextmanager
-def _reading(path: str) -> Iterator[None]:
+def _reading(connection: Engine, path: str) -> Iterator[None]:
     """Turn the engine's complaint about a file into one that says what to do."""
     try:
         yield
-    except (duckdb.InvalidInputException, duckdb.ConversionException) as error:
+    except connection.unreadable as error:
         raise IngestError(
             f"{path} cannot be read: {error}\n"
             "Text files should be UTF-8, with one kind of line end in each file."
         ) from error
 
 
-def _categories(connection: Backend, source: SourceSettings, scratch: Path) -> Categories | None:
+def _categories(connection: Engine, source: SourceSettings, engine: EngineSettings) -> Categories | None:
+    """The category table, read by the engine beside: it has a row an item or so."""
     if source.categories is None:
         return None
-    with _reading(source.categories.path):
-        return read_categories(connection, source.categories, source.time.unit, scratch)
+    with (
+        _reading(connection, source.categories.path),
+        connection.beside() as light,
+        scratch_folder(engine) as scratch,
+    ):
+        _set_zone(light, source.time.zone)
+        found = read_categories(light, source.categories, source.time.unit, scratch)
+        return replace(found, table=connection.take(found.table))
 
 
-def _set_zone(connection: Backend, zone: str) -> None:
-    """Set the zone of times without one; the machine's own must not matter."""
+def _set_zone(connection: Engine, zone: str) -> None:
     try:
-        connection.raw_sql("SET TimeZone = '{}'".format(zone.replace("'", "''")))
-    except duckdb.Error:
+        connection.set_zone(zone)
+    except ValueError:
         raise SettingsError(
             f"source.time.zone = {zone!r}: should be an IANA name such as Asia/Shanghai"
         ) from None
-
-
-def _stage(connection: Backend, scan: Scan, source: SourceSettings, path: Path) -> ibis.Table:
-    """Check every record in one pass over the raw files, and keep the outcome in file order.
-
-    Raw text is read once; what follows reads a third of it, typed.
-    """
-    write_parquet(connection, check(scan.records, source), path)
-    return read_parquet(connection, path, file_row_number=True).rename(row="file_row_number")
 
 
 def _id_types(found: Survey, source: SourceSettings, categories: Categories | None) -> dict[str, str]:
@@ -217,9 +213,9 @@ def _balance(
     )
 
 
-def _facts(connection: Backend, log: ClickLog) -> dict[str, Any]:
+def _facts(connection: Engine, log: ClickLog) -> dict[str, Any]:
     """First and last timestamp in milliseconds, and how many events have no category."""
-    events = read_parquet(connection, log.events)
+    events = connection.read(log.events)
     time = events.timestamp
     facts = events.agg(first=time.min(), last=time.max(), unknown=events.category_id.isnull().sum())
     found = facts.to_pyarrow().to_pylist()[0]

@@ -6,8 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ibis.backends.duckdb import Backend
-
+from model_code.events.engines.engine import Engine
 from model_code.events.errors import IngestError
 from model_code.events.raw_files import RawFiles, find_files
 from model_code.events.readers import READERS
@@ -48,9 +47,9 @@ class RawTable:
     count: int
     filled: tuple[Path, ...]
 
-    def scan(self, connection: Backend) -> Scan:
+    def scan(self, engine: Engine) -> Scan:
         """The records as tables of the engine."""
-        return self.reader.scan(connection, self.filled, self.layout)
+        return self.reader.scan(engine, self.filled, self.layout)
 
 
 def open_table(location: str, columns: Mapping[str, str], header: Names | None, keys: TableKeys) -> RawTable:

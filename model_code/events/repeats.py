@@ -12,8 +12,8 @@ from pathlib import Path
 
 import ibis
 import pyarrow as pa
-from ibis.backends.duckdb import Backend
 
+from model_code.events.engines.engine import Engine
 from model_code.events.raw_files import RawFiles
 
 
@@ -35,7 +35,7 @@ class RepeatedFile:
 
 
 def find_repeats(
-    connection: Backend, passed: ibis.Table, files: RawFiles, duplicates: int
+    connection: Engine, passed: ibis.Table, files: RawFiles, duplicates: int
 ) -> list[RepeatedFile]:
     """Find the files of which each event is also in a file with more, or with as many and a lower name.
 
@@ -76,15 +76,15 @@ def find_repeats(
     return sorted(repeats, key=lambda repeat: repeat.file)
 
 
-def _held(connection: Backend, passed: ibis.Table, candidates: Collection[str]) -> ibis.Table:
+def _held(connection: Engine, passed: ibis.Table, candidates: Collection[str]) -> ibis.Table:
     """Which file holds which event, of the events of the candidates."""
     identity = [name for name in passed.columns if name != "file"]
     in_question = passed.filter(passed.file.isin(sorted(candidates))).select(identity).distinct()
     held = passed.semi_join(in_question, identity).select("file", *identity).distinct()
-    return connection.create_table(ibis.util.gen_name("held"), held, temp=True)
+    return connection.keep(held)
 
 
-def _first_holders(connection: Backend, held: ibis.Table, order: list[str]) -> dict[int, dict[int, int]]:
+def _first_holders(connection: Engine, held: ibis.Table, order: list[str]) -> dict[int, dict[int, int]]:
     """For each file, by its place in ``order``: how many of its events are in which file first."""
     places = ibis.memtable(pa.table({"file": order, "place": range(len(order))}))
     placed = held.join(places, "file").drop("file")

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from model_code.events.click_log import ClickLog, EventFolder
-from model_code.events.engine import EngineSettings, connect
+from model_code.events.engine import EngineSettings
+from model_code.events.engines import start_engine
+from model_code.events.engines.engine import Engine
 from model_code.events.errors import EmptyWindowError, IngestError
-from model_code.events.parquet_files import count_rows, read_parquet, write_parquet
+from model_code.events.parquet_files import count_rows
 from model_code.events.source import read_moment
 from model_code.events.stops import explaining_stops
 from model_code.files import replacing, write_json
@@ -19,7 +21,6 @@ from model_code.settings import require, settings
 
 if TYPE_CHECKING:
     import ibis
-    from ibis.backends.duckdb import Backend
 
 PARTS = ("fit", "validation", "test")  # by their number in the column `part`
 
@@ -78,16 +79,16 @@ def split(log: ClickLog, settings: SplitSettings, engine: EngineSettings, out: P
     """
     with (
         explaining_stops(f"splitting {log.path}", out),
-        connect(engine) as connection,
+        start_engine(engine) as connection,
         replacing(out) as folder,
     ):
         folder.mkdir()
-        events = read_parquet(connection, log.events)
+        events = connection.read(log.events)
         counts = events.group_by("user_id").agg(events=events.count())
-        users = connection.create_table("users", counts, temp=True)
+        users = connection.keep(counts)
         kept = events.semi_join(users.filter(users.events >= settings.min_interactions), "user_id")
         validation_time, test_time = _cuts(connection, kept, settings, log)
-        write_parquet(connection, _in_parts(kept, validation_time, test_time), folder / "events.parquet")
+        connection.write(_in_parts(kept, validation_time, test_time), folder / "events.parquet")
         few = users.filter(users.events < settings.min_interactions).events.sum().to_pyarrow().as_py() or 0
         balance = replace(log.balance, kept=count_rows(folder / "events.parquet"), filtered_users_events=few)
         balance.check()
@@ -115,10 +116,10 @@ def cut_index(count: int, later_fraction: float) -> int:
     return math.ceil((1 - Fraction(str(later_fraction))) * count) - 1
 
 
-def _cuts(connection: Backend, events: ibis.Table, settings: SplitSettings, log: ClickLog) -> tuple[int, int]:
+def _cuts(connection: Engine, events: ibis.Table, settings: SplitSettings, log: ClickLog) -> tuple[int, int]:
     """The first timestamps of validation and of test, in milliseconds."""
     counts = events.group_by("timestamp").agg(events=events.count())
-    moments = connection.create_table("moments", counts, temp=True)
+    moments = connection.keep(counts)
     total = moments.events.sum().to_pyarrow().as_py() or 0
     if total == 0:
         raise IngestError(
@@ -167,8 +168,8 @@ def _too_coarse(moment: int) -> str:
     )
 
 
-def _counts(connection: Backend, path: Path) -> dict[str, Any]:
-    events = read_parquet(connection, path)
+def _counts(connection: Engine, path: Path) -> dict[str, Any]:
+    events = connection.read(path)
     distinct = {
         "users": events.user_id.nunique(),
         "items": events.item_id.nunique(),

@@ -26,7 +26,7 @@ def explaining_stops(work: str, out: Path) -> Iterator[None]:
         raise IngestError(
             f"{work} stopped: {error}\n"
             f"Files should stay in place, and whole; the disk of {out} and engine.spill_folder need enough "
-            "room, and engine.memory_limit enough memory."
+            "room, and engine.memory_limit, or Spark by engine.spark.conf, enough memory."
         ) from error
 
 
@@ -35,4 +35,10 @@ def _faults() -> tuple[type[Exception], ...]:
     import duckdb  # noqa: PLC0415
     import pyarrow as pa  # noqa: PLC0415
 
-    return (OSError, duckdb.Error, pa.ArrowException)
+    faults = (OSError, duckdb.Error, pa.ArrowException)
+    try:
+        from py4j.protocol import Py4JError  # noqa: PLC0415 - an optional dependency
+        from pyspark.errors import PySparkException  # noqa: PLC0415
+    except ModuleNotFoundError:
+        return faults
+    return (*faults, PySparkException, Py4JError)

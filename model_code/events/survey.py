@@ -91,5 +91,6 @@ def _reasons(staged: ibis.Table, scan: Scan) -> dict[str, int]:
     failed = staged.filter(staged.reason.notnull(), staged.reason != BLANK_LINE)
     rows = failed.group_by("reason").agg(records=failed.count()).to_pyarrow().to_pylist()
     counts = {row["reason"]: row["records"] for row in rows}
-    counts[UNPARSABLE_ROW] = counts.get(UNPARSABLE_ROW, 0) + scan.rejects().count().to_pyarrow().as_py()
+    if scan.rejects:
+        counts[UNPARSABLE_ROW] = counts.get(UNPARSABLE_ROW, 0) + scan.rejects().count().to_pyarrow().as_py()
     return {reason: counts[reason] for reason in REASONS if counts.get(reason)}

@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 import torch
 from numpy.typing import NDArray
 
-from model_code.events.engine import EngineSettings, connect
-from model_code.events.parquet_files import read_parquet
+from model_code.events.engine import EngineSettings
+from model_code.events.engines import start_engine
 from model_code.events.split import PARTS
 from model_code.events.stops import explaining_stops
 from model_code.files import replacing, write_json
@@ -28,6 +28,7 @@ from model_code.sequences.vocabulary import FIRST_ID, codes, latest_categories, 
 if TYPE_CHECKING:
     import ibis
 
+    from model_code.events.engines.engine import Engine
     from model_code.events.split import SplitLog
 
 _BATCH = 1_000_000  # events held in memory at once while arrays are written
@@ -51,10 +52,10 @@ def build(split: SplitLog, settings: SequenceSettings, engine: EngineSettings, o
     cuts = {name: int(split.manifest[name]) for name in ("validation_timestamp", "split_timestamp")}
     with explaining_stops(f"preparing {split.path}", out), replacing(out) as folder:
         folder.mkdir()
-        with connect(engine) as backend:
-            events = read_parquet(backend, split.events)
+        with start_engine(engine) as connection:
+            events = connection.read(split.events)
             _check_parts(events, cuts, split.events)
-            counts = _write_arrays(backend, events, cuts["validation_timestamp"], folder)
+            counts = _write_arrays(connection, events, cuts["validation_timestamp"], folder)
         data = _with_samples(folder, cuts | counts, settings)
         if not len(data.parts["fit"]):
             raise ValueError(
@@ -86,21 +87,19 @@ def _check_parts(events: ibis.Table, cuts: dict[str, int], path: Path) -> None:
             )
 
 
-def _write_arrays(
-    backend: ibis.backends.duckdb.Backend, events: ibis.Table, fit_end: int, folder: Path
-) -> dict[str, Any]:
+def _write_arrays(connection: Engine, events: ibis.Table, fit_end: int, folder: Path) -> dict[str, Any]:
     """Write the vocabulary and the event arrays; return sizes and numbers of codes."""
     coded = {
-        key: backend.create_table(f"{key}_codes", codes(events, key, fit_end), temp=True)
-        for key in ("item_id", "category_id", "user_id")
+        key: connection.keep(codes(events, key, fit_end)) for key in ("item_id", "category_id", "user_id")
     }
     items, categories, users = coded.values()
-    write_vocabulary(folder, items, categories, users, latest_categories(events, fit_end))
+    write_vocabulary(connection, folder, items, categories, users, latest_categories(events, fit_end))
     known = [int(table.filter(table["count"] > 0).count().execute()) + FIRST_ID for table in coded.values()]
     sizes = VocabularySizes(*known)
-    _write_users(users, sizes.users, folder)
-    _write_events(events, items, categories, folder)
-    count = items.filter(items["count"] > 0).order_by("code")["count"].to_pyarrow().to_numpy()
+    _write_users(connection, users, sizes.users, folder)
+    _write_events(connection, events, items, categories, folder)
+    known = items.filter(items["count"] > 0)
+    count = connection.fetch(known.order_by("code").select("count"))["count"].to_numpy()
     np.save(folder / "item_count.npy", np.concatenate([np.zeros(FIRST_ID, dtype=np.int64), count]))
     return {
         "sizes": sizes._asdict(),
@@ -111,15 +110,17 @@ def _write_arrays(
     }
 
 
-def _write_users(users: ibis.Table, size: int, folder: Path) -> None:
+def _write_users(connection: Engine, users: ibis.Table, size: int, folder: Path) -> None:
     """Write ``user_offsets`` and ``user``; user rows are in order of their ids."""
-    table = users.order_by("user_id").select("events", "code").to_pyarrow()
+    table = connection.fetch(users.order_by("user_id").select("events", "code"))
     code = table["code"].to_numpy()
     np.save(folder / "user_offsets.npy", np.concatenate([[0], np.cumsum(table["events"].to_numpy())]))
     np.save(folder / "user.npy", np.where(code < size, code, UNKNOWN).astype(np.int32))
 
 
-def _write_events(events: ibis.Table, items: ibis.Table, categories: ibis.Table, folder: Path) -> None:
+def _write_events(
+    connection: Engine, events: ibis.Table, items: ibis.Table, categories: ibis.Table, folder: Path
+) -> None:
     """Stream the coded events, in order of (user, timestamp, item), into their three arrays."""
     import ibis  # noqa: PLC0415 - slow to import, and not needed by training
 
@@ -142,7 +143,7 @@ def _write_events(events: ibis.Table, items: ibis.Table, categories: ibis.Table,
         for name, dtype in (("item", np.int32), ("category", np.int32), ("timestamp", np.int64))
     }
     sorted_events = folder / "sorted.parquet"  # on the way, so that a sort larger than memory stays on disk
-    ordered.to_parquet(sorted_events)
+    connection.write(ordered, sorted_events)
     start = 0
     with pq.ParquetFile(sorted_events) as file:
         if file.metadata.num_rows != count:

@@ -18,6 +18,8 @@ from model_code.groups import PADDING, UNKNOWN, VocabularySizes
 if TYPE_CHECKING:
     import ibis
 
+    from model_code.events.engines.engine import Engine
+
 FIRST_ID = UNKNOWN + 1
 ITEMS, CATEGORIES, USERS = "items.parquet", "categories.parquet", "users.parquet"
 UNSEEN = "unseen"  # folder of three files of the same names: what the fit part does not hold
@@ -125,11 +127,17 @@ def latest_categories(events: ibis.Table, fit_end: int) -> ibis.Table:
 
 
 def write_vocabulary(
-    folder: Path, items: ibis.Table, categories: ibis.Table, users: ibis.Table, item_category: ibis.Table
+    connection: Engine,
+    folder: Path,
+    items: ibis.Table,
+    categories: ibis.Table,
+    users: ibis.Table,
+    item_category: ibis.Table,
 ) -> None:
     """Write the vocabulary's files, and in a folder of their own the ids that the fit part does not hold.
 
     Args:
+        connection: to the engine of the tables.
         folder: where to.
         items: what `codes` returned for "item_id".
         categories: likewise.
@@ -148,11 +156,11 @@ def write_vocabulary(
         (categories, ["category_id", "count"], CATEGORIES),
         (users, ["user_id", "count"], USERS),
     ):
-        _write(coded.filter(coded["count"] > 0), columns, folder / file)
-        _write(coded.filter(coded["count"] == 0), columns[:1], folder / UNSEEN / file)
+        _write(connection, coded.filter(coded["count"] > 0), columns, folder / file)
+        _write(connection, coded.filter(coded["count"] == 0), columns[:1], folder / UNSEEN / file)
 
 
-def _write(coded: ibis.Table, columns: list[str], path: Path) -> None:
-    table = coded.order_by("code").select("code", *columns).to_pyarrow()
+def _write(connection: Engine, coded: ibis.Table, columns: list[str], path: Path) -> None:
+    table = connection.fetch(coded.order_by("code").select("code", *columns))
     # One chunk: else the file's bytes would depend on how many threads made the batches.
     pq.write_table(table.rename_columns(["id", *columns]).combine_chunks(), path)

@@ -7,16 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import ibis
-from ibis.backends.duckdb import Backend
 from ibis.expr.types import ArrayValue, StringValue
 
+from model_code.events.engines.engine import Engine
 from model_code.events.errors import IngestError
-from model_code.events.functions import regexp_extract_all
+from model_code.events.functions import csv_fields
 from model_code.events.raw_files import count_lines, first_line
-from model_code.events.readers.lines import scan_lines
 from model_code.events.readers.reader import Column, Layout, Reader, Scan
-
-FIELD = r',("(?:[^"]|"")*"|[^,"]*)'  # a comma, then a quoted or a bare field
 
 
 def columns(path: Path) -> tuple[Column, ...] | None:
@@ -29,26 +26,21 @@ def columns(path: Path) -> tuple[Column, ...] | None:
     return tuple(Column(name.strip()) for name in next(csv.reader([line]), []))
 
 
-def scan(connection: Backend, paths: Sequence[Path], layout: Layout) -> Scan:
+def scan(engine: Engine, paths: Sequence[Path], layout: Layout) -> Scan:
     """Split lines into fields; one with more or fewer than the header, or with stray quotes, is broken."""
     if layout.names is None:
         raise ValueError("the fields of a CSV line have no names of their own")
-    lines, rejects = scan_lines(connection, paths, layout.header_line)
-    lines = lines.mutate(fields=_split(lines.record))
+    read = engine.read_lines(paths, layout.header_line)
+    fields = _split(read.table.record)
+    sound = ~read.table.garbled & (fields.length() == len(layout.names))
+    lines = read.table.mutate(fields=ibis.ifelse(sound, fields, ibis.null("array<string>")))
     wanted = {name: lines.fields[layout.names.index(raw)] for name, raw in layout.columns.items()}
-    broken = lines.fields.isnull() | (lines.fields.length() != len(layout.names))
-    return Scan(lines.select("file", "record", broken=broken, **wanted), rejects)
+    return Scan(lines.select("file", "record", broken=lines.fields.isnull(), **wanted), read.rejects)
 
 
 def _split(line: StringValue) -> ArrayValue:
     """The fields of a line; NULL if its quotes do not pair up."""
-    led = "," + line  # so that each field, the first too, is a match that is not empty
-    quoted = ibis.ifelse(
-        led.re_search(f"^(?:{FIELD})*$"),
-        regexp_extract_all(led, FIELD, 1).map(_unquote),
-        ibis.null("array<string>"),
-    )
-    return ibis.ifelse(line.contains('"'), quoted, line.split(","))
+    return ibis.ifelse(line.contains('"'), csv_fields(line).map(_unquote), line.split(","))
 
 
 def _unquote(field: StringValue) -> StringValue:

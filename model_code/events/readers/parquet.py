@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import glob
 from collections.abc import Sequence
 from pathlib import Path
 
 import ibis
 import pyarrow
-from ibis.backends.duckdb import Backend
 from ibis.expr.types import StringValue, Value
 from pyarrow import parquet
 
+from model_code.events.engines.engine import Engine
 from model_code.events.errors import IngestError
-from model_code.events.functions import to_json
 from model_code.events.readers.reader import Column, Layout, Reader, Scan
 
 
@@ -28,23 +26,18 @@ def count(path: Path) -> int:
     return rows
 
 
-def scan(connection: Backend, paths: Sequence[Path], layout: Layout) -> Scan:
+def scan(engine: Engine, paths: Sequence[Path], layout: Layout) -> Scan:
     """Read the wanted columns; every row has the form of a record."""
     if layout.names is None:
         raise ValueError("a Parquet file has names")
     file = ibis.util.gen_name("file")  # no column of the log's own
-    rows = connection.read_parquet(
-        [glob.escape(str(path)) for path in paths], filename=file, hive_partitioning=False
-    )
+    rows = engine.read_columns(paths, layout.columns.values(), file)
     # By place: of names that differ in case alone, the engine renames the second.
     wanted = {raw: rows[layout.names.index(raw)] for raw in layout.columns.values()}
     texts = {name: _text(wanted[raw]) for name, raw in layout.columns.items()}
-    record = to_json(ibis.struct(wanted)).cast("string")
+    record = ibis.struct(wanted).cast("json").cast("string")
     records = rows.select(file=rows[file], record=record, broken=ibis.literal(False), **texts)
-    none = ibis.memtable(
-        {"file": [], "line": [], "record": []}, schema={"file": str, "line": "int64", "record": str}
-    )
-    return Scan(records, lambda: none)
+    return Scan(records)
 
 
 def _text(value: Value) -> StringValue:

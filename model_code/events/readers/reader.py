@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import ibis
-from ibis.backends.duckdb import Backend
+
+from model_code.events.engines.engine import Engine
 
 Names = tuple[str, ...]
 
@@ -43,12 +44,13 @@ class Scan:
         records: a row for each line that is text (blank ones included) in file order: ``file`` (full path),
             ``record`` (the raw text; NULL on a blank line), ``broken`` (true if it has not the form of a
             record), and each wanted column by its canonical name, as text.
-        rejects: to be called once ``records`` has been read: the lines that are no text (not UTF-8, or longer
-            than 2 MB), as ``file``, ``line`` (1-based), ``record``.
+        rejects: ``None`` if lines that are no text are among ``records``, too. Else to be called once those
+            have been read: the lines that are no text (not UTF-8, or longer than 2 MB), as ``file``, ``line``
+            (1-based), ``record``.
     """
 
     records: ibis.Table
-    rejects: Callable[[], ibis.Table]
+    rejects: Callable[[], ibis.Table] | None = None
 
 
 @dataclass(frozen=True)
@@ -64,5 +66,5 @@ class Reader:
 
     columns: Callable[[Path], tuple[Column, ...] | None]
     count: Callable[[Path], int]
-    scan: Callable[[Backend, Sequence[Path], Layout], Scan]
+    scan: Callable[[Engine, Sequence[Path], Layout], Scan]
     headed: bool

@@ -62,6 +62,7 @@ def test_each_check_in_order_with_file_line_reason_and_record(tmp_path):
         ("iso", "2017-11-25 00:00:00", 1511539200000),
         ("iso", "2017-11-25T00:00:00.123+08:00", 1511539200123),
         ("iso", "2017-11-24T16:00:00Z", 1511539200000),
+        ("iso", "2017-11-24T16:00:00.123999Z", 1511539200123),
     ],
 )
 @pytest.mark.parametrize("zone", ["America/New_York", "UTC"])

@@ -34,6 +34,7 @@ def test_behaviors_are_counted_by_hour_and_group_before_unwanted_ones_leave(tmp_
     write(tmp_path / "log.csv", "u,i,c,b,t", *rows, f"1,5,2,,{T0}", f"1,5,2,pv,{T0}")
     log = run(tmp_path / "log.csv", tmp_path / "out", ALL, behaviors_kept=("pv",))
     counted = pd.read_parquet(log.behaviors)
+    assert counted.events.dtype == "int64"
     assert counted.groupby("behavior").events.sum().to_dict() == {"pv": 80, "buy": 80}
     assert counted.groupby("hour").events.sum().tolist() == [80, 80]
     assert (counted.hour % (hour * 1000) == 0).all()

@@ -1,0 +1,134 @@
+"""DuckDB, embedded: in bounded memory, spilling to disk."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import duckdb
+import ibis
+import pyarrow as pa
+from ibis.backends.duckdb import Backend
+
+from model_code.events.engine import EngineSettings, connect, scratch_folder
+from model_code.events.engines.engine import Engine, Lines
+from model_code.events.parquet_files import read_parquet, write_parquet
+
+NO_DELIMITER = "\U0010ffff"  # no character; were there none at all, DuckDB would take NUL for one
+
+FUNCTIONS = (
+    # A time that is no infinity, which is a time to DuckDB.
+    """
+    iso_microseconds(text) AS
+    CASE WHEN isfinite(TRY_CAST(text AS TIMESTAMPTZ)) THEN epoch_us(TRY_CAST(text AS TIMESTAMPTZ)) END
+    """,
+    # Led by a comma each field, the first too, is a match that is not empty: a quoted or a bare one.
+    """
+    csv_fields(line) AS
+    CASE
+    WHEN regexp_matches(',' || line, '^(?:,("[^"]*(?:""[^"]*)*"|[^,"]*))*\\z')
+    THEN regexp_extract_all(',' || line, ',("[^"]*(?:""[^"]*)*"|[^,"]*)', 1)
+    END
+    """,
+)
+
+
+@contextmanager
+def start(settings: EngineSettings) -> Iterator[Engine]:
+    """Open a DuckDB in memory."""
+    with scratch_folder(settings) as scratch, connect(settings) as connection:
+        for function in FUNCTIONS:
+            connection.raw_sql(f"CREATE TEMP MACRO {function}")
+        yield DuckDB(connection, scratch)
+
+
+class DuckDB(Engine):
+    """The default engine; see `Engine`."""
+
+    unreadable = (duckdb.InvalidInputException, duckdb.ConversionException)
+
+    def __init__(self, connection: Backend, scratch: Path) -> None:
+        self._connection = connection
+        self._scratch = scratch
+
+    def set_zone(self, zone: str) -> None:
+        """See `Engine.set_zone`."""
+        try:
+            self._connection.raw_sql("SET TimeZone = '{}'".format(zone.replace("'", "''")))
+        except duckdb.Error as error:
+            raise ValueError(zone) from error
+
+    def read_lines(self, paths: Sequence[Path], header_line: bool) -> Lines:
+        """Read lines with the CSV parser, told that a line is one field; it keeps aside what is no text."""
+        view = ibis.util.gen_name("lines")
+        lines = self._connection.read_csv(
+            [glob.escape(str(path)) for path in paths],
+            table_name=view,
+            columns={"line": "VARCHAR"},
+            auto_detect=False,
+            header=False,
+            skip=int(header_line),
+            delim=NO_DELIMITER,
+            quote="",
+            escape="",
+            filename=True,
+            hive_partitioning=False,
+            store_rejects=True,
+            rejects_table=f"{view}_rejects",
+            rejects_scan=f"{view}_scans",
+            rejects_limit=0,
+        )
+        blank = lines.line.isnull() | ~lines.line.re_search(r"[^ \t\n\r\v\f]")
+        record = ibis.ifelse(blank, ibis.null(str), lines.line)
+        table = lines.select(file=lines.filename, record=record, garbled=ibis.literal(False))
+        return Lines(table, partial(self._rejects, view))
+
+    def _rejects(self, view: str) -> ibis.Table:
+        rejected = self._connection.table(f"{view}_rejects")
+        scans = self._connection.table(f"{view}_scans").select("scan_id", "file_id", "file_path")
+        # A line can be rejected for several reasons, and once in each reading.
+        return (
+            rejected.join(scans, ["scan_id", "file_id"])
+            .group_by(file="file_path", line=rejected.line.cast("int64"))
+            .agg(record=rejected.csv_line.strip().min())
+        )
+
+    def read_columns(self, paths: Sequence[Path], wanted: Collection[str], file: str) -> ibis.Table:
+        """See `Engine.read_columns`."""
+        names = [glob.escape(str(path)) for path in paths]
+        return self._connection.read_parquet(names, filename=file, hive_partitioning=False)
+
+    def stage(self, records: ibis.Table, header_line: bool) -> ibis.Table:
+        """See `Engine.stage`; rows are in file order, and the header was skipped in reading."""
+        path = self._scratch / f"{ibis.util.gen_name('staged')}.parquet"
+        write_parquet(self._connection, records, path)
+        staged = read_parquet(self._connection, path, file_row_number=True)
+        return staged.rename(row="file_row_number")
+
+    def keep(self, rows: ibis.Table) -> ibis.Table:
+        """See `Engine.keep`."""
+        return self._connection.create_table(ibis.util.gen_name("kept"), rows, temp=True)
+
+    def read(self, path: Path) -> ibis.Table:
+        """See `Engine.read`."""
+        return read_parquet(self._connection, path)
+
+    def write(self, rows: ibis.Table, path: Path) -> None:
+        """See `Engine.write`."""
+        write_parquet(self._connection, rows, path)
+
+    def fetch(self, rows: ibis.Table) -> pa.Table:
+        """See `Engine.fetch`."""
+        return rows.to_pyarrow()
+
+    @contextmanager
+    def beside(self) -> Iterator[Engine]:
+        """This one itself."""
+        yield self
+
+    def take(self, rows: ibis.Table) -> ibis.Table:
+        """Nothing is to be done."""
+        return rows
