@@ -23,7 +23,12 @@ def columns(path: Path) -> tuple[Column, ...] | None:
         return None
     if "\r" in line:
         raise IngestError(f"{path}: lines end in a carriage return alone; they should end in a line feed")
-    return tuple(Column(name.strip()) for name in next(csv.reader([line]), []))
+    try:
+        return tuple(Column(name.strip()) for name in next(csv.reader([line]), []))
+    except csv.Error as error:
+        raise IngestError(
+            f"{path}: its first line holds no column names: {error}; write them there"
+        ) from None
 
 
 def scan(engine: Engine, paths: Sequence[Path], layout: Layout) -> Scan:

@@ -158,6 +158,8 @@ def header_of(path: Path) -> list[str] | None:
     first = content.split(b"\n", 1)[0].rstrip(b"\r")
     if b"\r" in first:
         raise Refused("carriage return alone|first line is not UTF-8")
+    if len(first) > 1 << 17:
+        raise Refused("holds no column names|first line is not UTF-8")
     try:
         return [name.strip() for name in split_fields(first.decode()) or [first.decode()]]
     except UnicodeDecodeError:

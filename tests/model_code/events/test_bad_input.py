@@ -84,6 +84,11 @@ def test_a_line_that_no_engine_would_hold_is_named(tmp_path, monkeypatch):
         outcome(tmp_path, b"x" * 5000)
 
 
+def test_a_first_line_too_long_for_names_is_named(tmp_path):
+    with pytest.raises(IngestError, match=r"a\.csv: its first line holds no column names"):
+        outcome(tmp_path, b"x" * 200_000 + b"\n" + ROW)
+
+
 def test_names_that_cannot_be_seen_are_shown(tmp_path):
     with pytest.raises(IngestError, match=r"'u' is missing among '\\ufeffu', i, t"):
         outcome(tmp_path, MARK * 2 + b"u,i,t\n" + ROW)
