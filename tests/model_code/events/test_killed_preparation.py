@@ -2,103 +2,30 @@
 
 import errno
 import hashlib
-import os
 import random
-import resource
 import shutil
-import signal
-import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from model_code.events.click_log import ClickLog
-from model_code.events.engine import EngineSettings
 from model_code.events.errors import IngestError
-from model_code.events.ingest import ingest
-from model_code.events.source import SourceSettings
-from model_code.events.split import SplitLog, SplitSettings, split
-from model_code.sequences.build import build
-from model_code.sequences.settings import SequenceSettings
-from tests.model_code.events.raw_logs import KEYS, T0, write
-
-RESULTS = ("log", "split", "sequences")
-CHANGES = {"os.rename", "os.remove", "os.rmdir", "os.mkdir", "open", "shutil.rmtree"}
-REMOVALS = {"os.remove", "os.rmdir"}
-
-
-def prepare(folder: Path, stages: Sequence[str] = RESULTS) -> None:
-    """Write the results of the raw log into a folder, each from the one before."""
-    engine = EngineSettings(threads=1, spill_folder=str(folder / "spill"))
-    if "log" in stages:
-        source = SourceSettings(path=str(folder / "raw.csv"), columns=KEYS)
-        ingest(source, engine, folder / "log")
-    if "split" in stages:
-        split(ClickLog(folder / "log"), SplitSettings(min_interactions=1), engine, folder / "split")
-    if "sequences" in stages:
-        settings = SequenceSettings(negatives_per_positive=1)
-        build(SplitLog(folder / "split"), settings, engine, folder / "sequences")
-
-
-def in_child(work: Callable[[], object], kill_after: float | None = None) -> str | None:
-    """Do something in a process of its own: what it ends with, "" if well, ``None`` if it was killed."""
-    read, written = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            work()
-        except BaseException as error:
-            os.write(written, f"{type(error).__name__}: {error}".encode()[:4000])
-        os._exit(0)
-    os.close(written)
-    if kill_after is not None:
-        time.sleep(kill_after)
-        os.kill(child, signal.SIGKILL)
-    with os.fdopen(read) as said:
-        message = said.read()
-    _, status = os.waitpid(child, 0)
-    return None if os.WIFSIGNALED(status) else message
-
-
-def watch(folder: Path, act: Callable[[int, str], None]) -> None:
-    """Call ``act`` with number and name of each change of files below a folder, before it is done.
-
-    For a child's process alone: an audit hook stays.
-    """
-    seen = 0
-
-    def hook(event: str, arguments: tuple) -> None:
-        nonlocal seen
-        below = any(str(argument).startswith(str(folder)) for argument in arguments)
-        # Where a folder is removed, its files are named from within.
-        if event in CHANGES and (below or (event in REMOVALS and arguments[-1] != -1)):
-            seen += 1
-            act(seen, event)
-
-    sys.addaudithook(hook)
-
-
-def die_at(number: int) -> Callable[[int, str], None]:
-    def act(seen: int, _: str) -> None:
-        if seen == number:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    return act
+from tests.model_code.events.killing import (
+    RESULTS,
+    in_child,
+    prepare,
+    prepare_and_die,
+    prepare_and_note,
+    prepare_with_limit,
+)
+from tests.model_code.events.raw_logs import T0, write
 
 
 def changes(folder: Path, stages: Sequence[str]) -> list[str]:
     """The changes of files of one preparation, in order."""
     journal = folder.parent / "journal"
-
-    def work() -> None:
-        names: list[str] = []
-        watch(folder, lambda _, event: names.append(event))
-        prepare(folder, stages)
-        journal.write_text(" ".join(names))
-
-    assert in_child(work) == ""
+    assert in_child(prepare_and_note, folder, journal, stages) == ""
     return journal.read_text().split()
 
 
@@ -156,12 +83,7 @@ def kill_at_each(work, numbers: list[int], stages: Sequence[str]) -> None:
     folder, old, new = work
     for number in numbers:
         restore(folder)
-
-        def killed(number: int = number) -> None:
-            watch(folder, die_at(number))
-            prepare(folder, stages)
-
-        assert in_child(killed) is None, f"change {number} did not come"
+        assert in_child(prepare_and_die, folder, number, stages) is None, f"change {number} did not come"
         check_whole(folder, old, new)
     prepare(folder)  # over all that was left behind
     assert {name: digest(folder / name) for name in RESULTS} == new
@@ -174,19 +96,20 @@ def test_a_kill_while_a_result_takes_the_place_of_another_leaves_it_whole(work):
 
 
 @pytest.mark.slow
-def test_a_kill_at_any_change_of_files_leaves_results_whole(work):
-    kill_at_each(work, list(range(1, len(changes(work[0], RESULTS)) + 1)), RESULTS)
+@pytest.mark.parametrize("stage", RESULTS)
+def test_a_kill_at_any_change_of_files_leaves_results_whole(work, stage):
+    kill_at_each(work, list(range(1, len(changes(work[0], [stage])) + 1)), [stage])
 
 
 @pytest.mark.slow
 def test_a_kill_at_any_time_leaves_results_whole(work):
     folder, old, new = work
     rng, start = random.Random(0), time.monotonic()
-    assert in_child(lambda: prepare(folder)) == ""
+    assert in_child(prepare, folder) == ""
     whole = time.monotonic() - start
     for _ in range(30):
         restore(folder)
-        in_child(lambda: prepare(folder), kill_after=rng.random() * whole)
+        in_child(prepare, folder, kill_after=rng.random() * whole)
         check_whole(folder, old, new)
     prepare(folder)
     assert {name: digest(folder / name) for name in RESULTS} == new
@@ -198,12 +121,7 @@ def test_a_kill_at_any_time_leaves_results_whole(work):
 )
 def test_a_file_that_cannot_grow_is_an_error_that_leaves_the_old_results(work, stage, largest):
     folder, old, _ = work
-
-    def limited() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
-        prepare(folder, [stage])
-
-    message = in_child(limited)
+    message = in_child(prepare_with_limit, folder, largest, [stage])
     assert message.startswith("IngestError: "), message
     assert str(folder) in message
     assert "need enough room" in message
