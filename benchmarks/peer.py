@@ -1,10 +1,12 @@
-"""The same training by another package: DeepCTR-Torch's DIN, on the groups that our DIN is measured on."""
+"""The same training by another package: DeepCTR-Torch's DIN, on the groups that ours are measured on."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -86,12 +88,16 @@ def flatten(groups: list[Group]) -> dict[str, NDArray[Any]]:
     return {name: torch.cat(parts).cpu().numpy() for name, parts in columns.items()}
 
 
-def pair(job: Job, python: Path) -> dict[str, Result]:
-    """Measure the peer, then ours, on the same samples.
+def in_turn(job: Job, models: Iterable[str], python: Path) -> dict[str, Result]:
+    """Measure the peer, then each of ours, on the same samples.
 
     Args:
-        job: of our DIN.
+        job: of any model.
+        models: ours.
         python: of the peer's environment.
+
+    Returns:
+        What was measured of ``peer``, and of ``ours`` by model.
 
     Raises:
         benchmarks.apart.ApartError: when one of them fails.
@@ -117,4 +123,4 @@ def pair(job: Job, python: Path) -> dict[str, Result]:
         }
         # -P: the modules beside the script must not hide others of the same name.
         theirs = run_apart([str(python), "-P", str(SCRIPT.relative_to(ROOT))], payload)
-    return {"peer": theirs, "ours": apart("measure", job)}
+    return {"peer": theirs, "ours": {model: apart("measure", replace(job, model=model)) for model in models}}

@@ -151,14 +151,15 @@ def _peer(results: Result) -> str:
     }
     rows = []
     for title, (theirs, ours) in compared.items():
-        pairs = [(pair["peer"][theirs], pair["ours"][ours]) for pair in peer["pairs"]]
-        columns = [[a for a, _ in pairs], [b for _, b in pairs], [b / a for a, b in pairs]]
-        rows.append([title, *map(spread, columns)])
-    header = ["training samples/s", "DeepCTR-Torch DIN", "our DIN", "ours / theirs"]
+        for model in peer["turns"][0]["ours"]:
+            pairs = [(turn["peer"][theirs], turn["ours"][model][ours]) for turn in peer["turns"]]
+            columns = [[a for a, _ in pairs], [b for _, b in pairs], [b / a for a, b in pairs]]
+            rows.append([title, model, *map(spread, columns)])
+    header = ["training samples/s", "our model", "DeepCTR-Torch DIN", "ours", "ours / theirs"]
     return f"""## DeepCTR-Torch {peer["version"]}
 
 {table(header, rows)}
-Same groups (theirs flattened to one row a sample), widths, threads and version of torch. Theirs and ours run
-in turn, and the ratio is taken pair by pair. Against `fit`, ours includes drawing and gathering. Theirs has
-ReLU in the head where ours has Dice, and `fit` adds its default penalty on the embeddings.
+Same groups (theirs flattened to one row a sample), widths, threads and version of torch. Theirs and each of
+ours run in turn, and ratios are taken turn by turn. Against `fit`, ours includes drawing and gathering.
+Theirs has ReLU in the head where ours has Dice, and `fit` adds its default penalty on the embeddings.
 """

@@ -93,17 +93,17 @@ class Bench:
         }
 
     def peer(self) -> Result:
-        """Pairs of runs of the other package's DIN and ours."""
-        job = replace(self.job, model="din", batches=peer.BATCHES)
+        """The other package's DIN and our models in turn."""
+        job = replace(self.job, batches=peer.BATCHES)
         try:
             python = peer.environment(self.options.cache / "peer")
-            pairs = []
+            turns = []
             for _ in range(self.options.runs):
-                pairs.append(peer.pair(job, python))
-                self.say(f"DeepCTR-Torch's DIN: {pairs[-1]['peer']['fit']:,.0f} samples/s")
+                turns.append(peer.in_turn(job, self.models, python))
+                self.say(f"DeepCTR-Torch's DIN: {turns[-1]['peer']['fit']:,.0f} samples/s")
         except (peer.PeerMissingError, ApartError) as error:
             return {"peer": {"skipped": str(error)}}
-        return {"peer": {"version": peer.VERSION, "pairs": pairs}}
+        return {"peer": {"version": peer.VERSION, "turns": turns}}
 
     @property
     def models(self) -> list[str]:

@@ -29,7 +29,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     add("--quick", action="store_true", help="one short run each, without globo and grow")
     add("--sections", nargs="+", choices=SECTIONS, help="what to measure (all)")
     add("--models", nargs="+", choices=MODELS, default=BASE, help="which models (all but variants)")
-    add("--runs", type=int, help="processes a model, and pairs with the other package (3)")
+    add("--runs", type=int, help="processes a model, and turns with the other package (3)")
     add("--grow-runs", type=int, default=1, help="processes a model and shape where the shape grows (1)")
     add("--seconds", type=float, help="of each part of a measurement, about (1)")
     add("--threads", type=int, help="CPU threads (torch's own choice)")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC as UTC_ZONE
-from datetime import datetime
+from datetime import UTC, datetime
 
 import ibis
 from ibis.expr.types import IntegerValue, StringValue
@@ -33,7 +32,7 @@ KEYS = ("user_id", "item_id", "timestamp")
 
 # Of the years that calendars and reports can write, 1 to 9999: from, and up to and with.
 FIRST_MOMENT, LAST_MOMENT = (
-    to_milliseconds(moment.replace(tzinfo=UTC_ZONE)) for moment in (datetime.min, datetime.max)
+    to_milliseconds(moment.replace(tzinfo=UTC)) for moment in (datetime.min, datetime.max)
 )
 
 
@@ -55,11 +54,10 @@ def check(records: ibis.Table, source: SourceSettings) -> ibis.Table:
     records = records.mutate(reason=_reason(records, source))
     failed = records.reason.notnull()
     ids = [name for name in IDS if name in records.columns]
-    behavior = [name for name in ("behavior",) if name in records.columns]
     return records.select(
         "file",
         "reason",
-        *behavior,
+        *(["behavior"] if "behavior" in records.columns else []),
         **stage_ids(records, ids),
         record=ibis.ifelse(failed, records.record, None),
         timestamp=records.milliseconds,

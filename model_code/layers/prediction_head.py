@@ -14,9 +14,7 @@ from model_code.layers.batch_norm import BatchNorm
 from model_code.layers.dice import Dice
 from model_code.layers.initialisation import linear
 
-LITTLE = (
-    1_000_000  # products of a layer, below which to wake a thread takes longer than its share of the work
-)
+LITTLE = 1_000_000  # products of the first layer; below, waking a thread takes longer than its share
 
 
 class PredictionHead(nn.Module):

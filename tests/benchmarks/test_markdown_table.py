@@ -42,12 +42,15 @@ def test_growth_has_a_column_for_each_value_and_a_dash_for_what_failed():
     assert "GPU" not in page
 
 
-def test_ratios_to_the_peer_are_taken_pair_by_pair():
-    pairs = [
-        {"peer": {"fit": 100, "bare": 200}, "ours": {"samples_per_second": a, "bare_samples_per_second": b}}
+def test_ratios_to_the_peer_are_taken_turn_by_turn():
+    turns = [
+        {
+            "peer": {"fit": 100, "bare": 200},
+            "ours": {"din": {"samples_per_second": a, "bare_samples_per_second": b}},
+        }
         for a, b in ((300, 400), (200, 800), (500, 600))
     ]
-    page = report({"peer": {"version": "0", "pairs": pairs}})
+    page = report({"peer": {"version": "0", "turns": turns}})
     assert "3 (2 to 5)" in page and "3 (2 to 4)" in page
 
 
