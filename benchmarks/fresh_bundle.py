@@ -14,6 +14,7 @@ from model_code.export import export_onnx
 from model_code.groups import LogShape
 from model_code.models.table import MODELS, build
 from model_code.sequences import vocabulary as vocabularies
+from model_code.sequences.codes import FIRST_ID
 
 ITEMS, CATEGORIES, HISTORY = 100_000, 500, 50
 
@@ -27,7 +28,7 @@ def fresh_bundle(name: str, folder: Path) -> Bundle:
     """
     vocabulary = folder / f"{name}-vocabulary"
     vocabulary.mkdir()
-    category = vocabularies.FIRST_ID + np.arange(ITEMS, dtype=np.int32) % CATEGORIES
+    category = FIRST_ID + np.arange(ITEMS, dtype=np.int32) % CATEGORIES
     for file, key, size in (
         (vocabularies.ITEMS, "item_id", ITEMS),
         (vocabularies.CATEGORIES, "category_id", CATEGORIES),

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from benchmarks.shapes import CATEGORIES, GATHERED, Shape
 from model_code.groups import VocabularySizes
+from model_code.sequences.codes import FIRST_ID
 from model_code.sequences.data import Samples, SequenceData
 from model_code.sequences.negatives import NegativeSampler
 from model_code.sequences.settings import SequenceSettings
-from model_code.sequences.vocabulary import FIRST_ID
 
 
 def synthetic_log(shape: Shape, users: int = GATHERED, seed: int = 0) -> SequenceData:

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from model_code.files import write_json
 from model_code.groups import VocabularySizes
+from model_code.sequences.codes import FIRST_ID
 from model_code.sequences.data import EVENT_ARRAYS, MANIFEST, load_array
 from model_code.sequences.samples import make_samples
 from model_code.sequences.settings import SequenceSettings
-from model_code.sequences.vocabulary import FIRST_ID
 
 EVENTS_PER_USER = 50  # on average
 CATEGORIES = 10_000

@@ -12,7 +12,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from model_code.groups import PADDING, UNKNOWN
-from model_code.sequences.vocabulary import FIRST_ID, Vocabulary
+from model_code.sequences.codes import FIRST_ID
+from model_code.sequences.vocabulary import Vocabulary
 
 
 class Lookup:

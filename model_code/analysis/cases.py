@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from model_code.groups import UNKNOWN, Group
 from model_code.sequences.batches import ResidentLog, SampleTensors, gather
+from model_code.sequences.codes import FIRST_ID
 from model_code.sequences.data import Indices, SequenceData
-from model_code.sequences.vocabulary import FIRST_ID
 
 Id = int | str  # of a user, item or category, as logged
 

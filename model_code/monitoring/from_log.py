@@ -14,9 +14,10 @@ from model_code.groups import UNKNOWN
 from model_code.monitoring.observations import Observations, observations, popularity_deciles
 from model_code.scoring import labels_like, predict, recode, sigmoid
 from model_code.sequences.batches import ResidentLog
+from model_code.sequences.codes import FIRST_ID
 from model_code.sequences.data import SequenceData, SequenceFolder
 from model_code.sequences.logged_ids import LoggedIds
-from model_code.sequences.vocabulary import FIRST_ID, Vocabulary
+from model_code.sequences.vocabulary import Vocabulary
 
 
 def observe_log(

@@ -17,7 +17,8 @@ from model_code.groups import UNKNOWN
 from model_code.monitoring.from_log import item_deciles
 from model_code.monitoring.observations import Observations, observations
 from model_code.monitoring.prediction_log import LABELS, SCHEMA
-from model_code.sequences.vocabulary import FIRST_ID, Vocabulary
+from model_code.sequences.codes import FIRST_ID
+from model_code.sequences.vocabulary import Vocabulary
 
 KEY = ["request_id", "item_id"]
 

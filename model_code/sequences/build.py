@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import torch
 from numpy.typing import NDArray
@@ -18,12 +20,13 @@ from model_code.events.split import PARTS
 from model_code.events.stops import explaining_stops
 from model_code.files import replacing, write_json
 from model_code.groups import UNKNOWN, VocabularySizes
+from model_code.sequences.codes import FIRST_ID, Codes
 from model_code.sequences.data import EVENT_ARRAYS, MANIFEST, Samples, SequenceData, load_array, period
 from model_code.sequences.negatives import NegativeSampler
 from model_code.sequences.samples import make_samples
 from model_code.sequences.sanity import fit_groups, sanity
 from model_code.sequences.settings import SequenceSettings
-from model_code.sequences.vocabulary import FIRST_ID, codes, latest_categories, write_vocabulary
+from model_code.sequences.vocabulary import latest_categories, write_vocabulary
 
 if TYPE_CHECKING:
     import ibis
@@ -31,7 +34,7 @@ if TYPE_CHECKING:
     from model_code.events.engines.engine import Engine
     from model_code.events.split import SplitLog
 
-_BATCH = 1_000_000  # events held in memory at once while arrays are written
+_BATCH = 1 << 22  # events held in memory at once while arrays are written
 _CHUNK = 1 << 16  # groups whose negatives are drawn at once
 
 
@@ -39,14 +42,14 @@ def build(split: SplitLog, settings: SequenceSettings, engine: EngineSettings, o
     """Prepare a split log for training and evaluation.
 
     Args:
-        split: the log; the order of its rows does not matter.
+        split: the log.
         settings: of samples and negatives.
         engine: how much of the machine to use; the bytes written do not depend on it.
         out: the folder to write.
 
     Raises:
-        ValueError: when a part holds timestamps outside its period, an event has no item, the fit part has
-            no sample, or no group of a part can be filled with negatives.
+        ValueError: when a part holds timestamps outside its period, an event has no item, rows are out of
+            order, the fit part has no sample, or no group of a part can be filled with negatives.
         IngestError: when the disk or the memory is full, or a file is not what `split` wrote.
     """
     cuts = {name: int(split.manifest[name]) for name in ("validation_timestamp", "split_timestamp")}
@@ -55,7 +58,7 @@ def build(split: SplitLog, settings: SequenceSettings, engine: EngineSettings, o
         with start_engine(engine) as connection:
             events = connection.read(split.events)
             _check_parts(events, cuts, split.events)
-            counts = _write_arrays(connection, events, cuts["validation_timestamp"], folder)
+            counts = _write_arrays(connection, events, split.events, cuts["validation_timestamp"], folder)
         data = _with_samples(folder, cuts | counts, settings)
         if not len(data.parts["fit"]):
             raise ValueError(
@@ -87,72 +90,62 @@ def _check_parts(events: ibis.Table, cuts: dict[str, int], path: Path) -> None:
             )
 
 
-def _write_arrays(connection: Engine, events: ibis.Table, fit_end: int, folder: Path) -> dict[str, Any]:
+def _write_arrays(
+    connection: Engine, events: ibis.Table, path: Path, fit_end: int, folder: Path
+) -> dict[str, Any]:
     """Write the vocabulary and the event arrays; return sizes and numbers of codes."""
-    coded = {
-        key: connection.keep(codes(events, key, fit_end)) for key in ("item_id", "category_id", "user_id")
-    }
-    items, categories, users = coded.values()
-    write_vocabulary(connection, folder, items, categories, users, latest_categories(events, fit_end))
-    known = [int(table.filter(table["count"] > 0).count().execute()) + FIRST_ID for table in coded.values()]
-    sizes = VocabularySizes(*known)
-    _write_users(connection, users, sizes.users, folder)
-    _write_events(connection, events, items, categories, folder)
-    known = items.filter(items["count"] > 0)
-    count = connection.fetch(known.order_by("code").select("count"))["count"].to_numpy()
-    np.save(folder / "item_count.npy", np.concatenate([np.zeros(FIRST_ID, dtype=np.int64), count]))
-    return {
-        "sizes": sizes._asdict(),
-        "identities": {
-            "items": int(items.count().execute()) + FIRST_ID,
-            "categories": int(categories.count().execute()) + FIRST_ID,
-        },
-    }
-
-
-def _write_users(connection: Engine, users: ibis.Table, size: int, folder: Path) -> None:
-    """Write ``user_offsets`` and ``user``; user rows are in order of their ids."""
-    table = connection.fetch(users.order_by("user_id").select("events", "code"))
-    code = table["code"].to_numpy()
-    np.save(folder / "user_offsets.npy", np.concatenate([[0], np.cumsum(table["events"].to_numpy())]))
-    np.save(folder / "user.npy", np.where(code < size, code, UNKNOWN).astype(np.int32))
-
-
-def _write_events(
-    connection: Engine, events: ibis.Table, items: ibis.Table, categories: ibis.Table, folder: Path
-) -> None:
-    """Stream the coded events, in order of (user, timestamp, item), into their three arrays."""
-    import ibis  # noqa: PLC0415 - slow to import, and not needed by training
-
-    ordered = (
-        events.join(items, "item_id")
-        .left_join(categories, "category_id")
-        .select(
-            "user_id",
-            "timestamp",
-            "item_id",
-            item=items.code,
-            category=ibis.coalesce(categories.code, UNKNOWN).cast("int32"),
-        )
-        .order_by("user_id", "timestamp", "item_id", "category")
-        .select("item", "category", "timestamp")
+    items, categories, users = (
+        Codes.of(connection, events, key, fit_end) for key in ("item_id", "category_id", "user_id")
     )
-    count = int(events.count().execute())
-    arrays = {
-        name: _new_array(folder / f"{name}.npy", dtype, count)
-        for name, dtype in (("item", np.int32), ("category", np.int32), ("timestamp", np.int64))
+    latest = connection.fetch(latest_categories(events, fit_end))
+    write_vocabulary(folder, items, categories, users, latest)
+    _write_users(users, folder)
+    _write_events(path, items, categories, users, folder)
+    np.save(
+        folder / "item_count.npy", np.concatenate([np.zeros(FIRST_ID, np.int64), items.count[: items.known]])
+    )
+    return {
+        "sizes": VocabularySizes(items.size, categories.size, users.size)._asdict(),
+        "identities": {"items": items.identities, "categories": categories.identities},
     }
-    sorted_events = folder / "sorted.parquet"  # on the way, so that a sort larger than memory stays on disk
-    connection.write(ordered, sorted_events)
-    start = 0
-    with pq.ParquetFile(sorted_events) as file:
-        if file.metadata.num_rows != count:
-            raise ValueError(f"{count} events, but {file.metadata.num_rows} have a user and an item")
-        for batch in file.iter_batches(_BATCH):
-            for name, array in arrays.items():
-                array[start : start + len(batch)] = batch[name].to_numpy()
-            start += len(batch)
-    sorted_events.unlink()
+
+
+def _write_users(users: Codes, folder: Path) -> None:
+    """Write ``user_offsets`` and ``user``; user rows are in order of their ids."""
+    order = pc.sort_indices(users.ids).to_numpy().astype(np.int64)
+    np.save(folder / "user_offsets.npy", np.concatenate([[0], np.cumsum(users.events[order])]))
+    np.save(folder / "user.npy", np.where(order < users.known, order + FIRST_ID, UNKNOWN).astype(np.int32))
+
+
+def _write_events(path: Path, items: Codes, categories: Codes, users: Codes, folder: Path) -> None:
+    """Stream the events into their three arrays, in the order of the split log."""
+    dtypes: dict[str, type[np.generic]] = {"item": np.int32, "category": np.int32, "timestamp": np.int64}
+    columns = ["user_id", "timestamp", "item_id", "category_id"]
+    with pq.ParquetFile(path) as file:
+        count = file.metadata.num_rows
+        have = [int(codes.events.sum()) for codes in (users, items)]
+        if have != [count, count]:
+            raise ValueError(f"{path}: {count} events, but {have[0]} have a user and {have[1]} an item")
+        arrays = {name: _new_array(folder / f"{name}.npy", dtype, count) for name, dtype in dtypes.items()}
+        start, last = 0, None
+        for batch in file.iter_batches(_BATCH, columns=columns):
+            _check_order(batch, last, path)
+            rows = slice(start, start + len(batch))
+            arrays["item"][rows] = items.encode(batch["item_id"])
+            arrays["category"][rows] = categories.encode(batch["category_id"])
+            arrays["timestamp"][rows] = batch["timestamp"].to_numpy()
+            start, last = rows.stop, batch[-1:]
+
+
+def _check_order(batch: pa.RecordBatch, last: pa.RecordBatch | None, path: Path) -> None:
+    """Raise ValueError unless rows, after the last one before them, are by user, and a user's by time."""
+    both = pa.Table.from_batches([last, batch] if last else [batch])
+    (user, time), (next_user, next_time) = (
+        (rows["user_id"], rows["timestamp"]) for rows in (both[:-1], both[1:])
+    )
+    same = pc.and_(pc.equal(user, next_user), pc.less_equal(time, next_time))
+    if not pc.all(pc.or_(pc.less(user, next_user), same), min_count=0).as_py():
+        raise ValueError(f"{path}: its rows are not in order of user and timestamp; split the log again")
 
 
 def _new_array(path: Path, dtype: type[np.generic], count: int) -> NDArray[Any]:

@@ -11,8 +11,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from model_code.groups import UNKNOWN
+from model_code.sequences.codes import FIRST_ID
 from model_code.sequences.data import SequenceFolder
-from model_code.sequences.vocabulary import CATEGORIES, FIRST_ID, ITEMS, UNSEEN, USERS
+from model_code.sequences.vocabulary import CATEGORIES, ITEMS, UNSEEN, USERS
 
 
 @dataclass(frozen=True, eq=False)

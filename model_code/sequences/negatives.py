@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from model_code.kernels import library
 from model_code.sequences.data import Indices, Samples, SequenceData, index_type, period, take
 from model_code.sequences.hashing import Stream, below, counter_hash
 from model_code.sequences.settings import NegativeSampling
@@ -88,10 +89,33 @@ class NegativeSampler:
             the positions of such a row mean nothing.
         """
         few, most = (math.ceil(rate * self.count) for rate in _DRAWS)
+        narrow = {self.position.dtype, self.pool.dtype, self.owned_bounds.dtype} == {torch.int32}
+        if narrow and self.item.device.type == "cpu" and library.ready():
+            return self._draw_by_kernel(rows, epoch, most)
         negatives, filled = self._draw(rows, epoch, few)
         short = (~filled).nonzero().squeeze(1)
         if len(short):
             negatives[short], filled[short] = self._draw(rows[short], epoch, most)
+        return negatives, filled
+
+    def _draw_by_kernel(self, rows: Tensor, epoch: int, draws: int) -> tuple[Tensor, Tensor]:
+        negatives = torch.zeros(len(rows), self.count, dtype=torch.int32)
+        filled = torch.empty(len(rows), dtype=torch.bool)
+        blocks = (len(self.sample_bounds) - 1, self.sample_bounds, self.pool_bounds, self.pool)
+        samples = (self.position, self.user, self.item, self.owned, self.owned_bounds)
+        state = int(counter_hash(Stream.NEGATIVE, self.seed, epoch))
+        outputs = (negatives, filled, torch.get_num_threads())
+        library.call(
+            "draw_negatives",
+            len(rows),
+            rows.contiguous(),
+            *blocks,
+            *samples,
+            self.count,
+            draws,
+            state,
+            *outputs,
+        )
         return negatives, filled
 
     def _draw(self, rows: Tensor, epoch: int, draws: int) -> tuple[Tensor, Tensor]:

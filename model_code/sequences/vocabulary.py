@@ -9,18 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from model_code.groups import PADDING, UNKNOWN, VocabularySizes
+from model_code.sequences.codes import FIRST_ID, Codes, encode
 
 if TYPE_CHECKING:
     import ibis
 
-    from model_code.events.engines.engine import Engine
-
-FIRST_ID = UNKNOWN + 1
 ITEMS, CATEGORIES, USERS = "items.parquet", "categories.parquet", "users.parquet"
 UNSEEN = "unseen"  # folder of three files of the same names: what the fit part does not hold
 
@@ -74,9 +71,7 @@ def _encode(ids: Collection[Any], known: pa.ChunkedArray, what: str) -> NDArray[
         values = _array(ids, known.type)
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise TypeError(f"{what} ids of this log are of type {known.type}: {error}") from None
-    row = pc.fill_null(pc.index_in(values, value_set=known, skip_nulls=True), UNKNOWN - FIRST_ID)
-    found: NDArray[np.int32] = row.to_numpy() + np.int32(FIRST_ID)
-    return found
+    return encode(values, known)
 
 
 def _array(ids: Collection[Any], kind: pa.DataType) -> pa.Array:
@@ -88,28 +83,6 @@ def _array(ids: Collection[Any], kind: pa.DataType) -> pa.Array:
 
 def _is_int64(number: int | None) -> bool:
     return number is not None and -(2**63) <= number < 2**63
-
-
-def codes(events: ibis.Table, key: str, fit_end: int) -> ibis.Table:
-    """Give each distinct ``key`` of the log a code, from 2 on.
-
-    Those of the fit part come first, by descending count there and then by id: their codes are vocabulary
-    ids. The others follow, by id: their codes only tell them apart.
-
-    Args:
-        events: a split log.
-        key: "item_id", "category_id" or "user_id"; its nulls get no code.
-        fit_end: the timestamp where the fit part ends.
-
-    Returns:
-        ``key``, ``events`` (in the whole log), ``count`` (in the fit part), ``code``.
-    """
-    import ibis  # noqa: PLC0415 - slow to import, and not needed by training
-
-    known = events.filter(events[key].notnull())
-    counts = known.group_by(key).agg(events=known.count(), count=(known.timestamp < fit_end).sum())
-    place = ibis.row_number().over(ibis.window(order_by=[counts["count"].desc(), counts[key]]))
-    return counts.mutate(code=(place + FIRST_ID).cast("int32"))
 
 
 def latest_categories(events: ibis.Table, fit_end: int) -> ibis.Table:
@@ -127,40 +100,26 @@ def latest_categories(events: ibis.Table, fit_end: int) -> ibis.Table:
 
 
 def write_vocabulary(
-    connection: Engine,
-    folder: Path,
-    items: ibis.Table,
-    categories: ibis.Table,
-    users: ibis.Table,
-    item_category: ibis.Table,
+    folder: Path, items: Codes, categories: Codes, users: Codes, item_category: pa.Table
 ) -> None:
     """Write the vocabulary's files, and in a folder of their own the ids that the fit part does not hold.
 
     Args:
-        connection: to the engine of the tables.
         folder: where to.
-        items: what `codes` returned for "item_id".
-        categories: likewise.
-        users: likewise.
+        items: of the log.
+        categories: of the log.
+        users: of the log.
         item_category: what `latest_categories` returned.
     """
-    import ibis  # noqa: PLC0415
-
-    category = item_category.join(categories, "category_id").select("item_id", category="code")
-    items = items.left_join(category, "item_id").select(
-        "item_id", "count", "code", category=ibis.coalesce(category.category, UNKNOWN).cast("int32")
-    )
+    category = np.full(items.identities, UNKNOWN, dtype=np.int32)
+    category[items.encode(item_category["item_id"])] = categories.encode(item_category["category_id"])
     (folder / UNSEEN).mkdir()
-    for coded, columns, file in (
-        (items, ["item_id", "category", "count"], ITEMS),
-        (categories, ["category_id", "count"], CATEGORIES),
-        (users, ["user_id", "count"], USERS),
+    for codes, key, more, file in (
+        (items, "item_id", {"category": category[FIRST_ID:]}, ITEMS),
+        (categories, "category_id", {}, CATEGORIES),
+        (users, "user_id", {}, USERS),
     ):
-        _write(connection, coded.filter(coded["count"] > 0), columns, folder / file)
-        _write(connection, coded.filter(coded["count"] == 0), columns[:1], folder / UNSEEN / file)
-
-
-def _write(connection: Engine, coded: ibis.Table, columns: list[str], path: Path) -> None:
-    table = connection.fetch(coded.order_by("code").select("code", *columns))
-    # One chunk: else the file's bytes would depend on how many threads made the batches.
-    pq.write_table(table.rename_columns(["id", *columns]).combine_chunks(), path)
+        ids = np.arange(FIRST_ID, codes.identities, dtype=np.int32)
+        table = pa.table({"id": ids, key: codes.ids, **more, "count": codes.count})
+        pq.write_table(table[: codes.known], folder / file)
+        pq.write_table(table[codes.known :].select(["id", key]), folder / UNSEEN / file)

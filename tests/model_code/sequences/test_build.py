@@ -8,6 +8,8 @@ import pandas as pd
 import pytest
 
 from model_code.events.split import PARTS, SplitLog
+from model_code.kernels.library import SWITCH
+from model_code.sequences import build
 from model_code.sequences.data import EVENT_ARRAYS, SequenceData, period
 
 
@@ -60,16 +62,35 @@ def test_counts(data: SequenceData, events: pd.DataFrame, split_log) -> None:
 
 
 @pytest.mark.parametrize("strings", [False, True])
-def test_bytes_depend_on_neither_threads_nor_row_order(
-    strings: bool, events: pd.DataFrame, make_split, prepare, tmp_path: Path
+def test_bytes_depend_on_neither_threads_nor_chunks(
+    strings: bool,
+    events: pd.DataFrame,
+    make_split,
+    prepare,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     if strings:
         events = events.assign(**{key: events[key].astype(str) for key in ("user_id", "item_id")})
-    shuffled = np.random.default_rng(1).permutation(len(events))
     values = {"max_length": 5, "negatives_per_positive": 3, "negative_block": 200}
     prepare(make_split(events), threads=1, out=tmp_path / "one", **values)
-    prepare(make_split(events, order=shuffled, row_group=97), threads=3, out=tmp_path / "two", **values)
+    monkeypatch.setattr(build, "_BATCH", 101)
+    monkeypatch.setenv(SWITCH, "off")
+    prepare(make_split(events, row_group=97), threads=3, out=tmp_path / "two", **values)
     assert digests(tmp_path / "one") == digests(tmp_path / "two")
+
+
+@pytest.mark.parametrize("batch", [3, 1_000_000])
+@pytest.mark.parametrize("swapped", [(2, 3), (5, 8)])
+def test_rows_out_of_order_are_an_error(
+    swapped: tuple[int, int], batch: int, make_split, prepare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = np.arange(12)
+    order[list(swapped)] = swapped[::-1]
+    monkeypatch.setattr(build, "_BATCH", batch)
+    with pytest.raises(ValueError, match="not in order of user and timestamp; split the log again"):
+        prepare(make_split(small_log(), (4, 8), order=order), out=tmp_path / "log", negatives_per_positive=1)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_in_memory_equals_mapped(split_log, prepare, tmp_path: Path) -> None:
@@ -146,7 +167,7 @@ def test_a_part_without_a_group_is_an_error(
 def test_an_event_without_item_is_an_error(make_split, prepare, tmp_path: Path) -> None:
     log = small_log().astype({"item_id": "Int64"})
     log.loc[3, "item_id"] = None
-    with pytest.raises(ValueError, match="12 events, but 11 have a user and an item"):
+    with pytest.raises(ValueError, match="12 events, but 12 have a user and 11 an item"):
         prepare(make_split(log, cuts=(4, 8)), out=tmp_path / "log", negatives_per_positive=1)
 
 

@@ -7,6 +7,7 @@ import torch
 from scipy import stats
 
 from model_code.events.split import PARTS
+from model_code.kernels.library import SWITCH
 from model_code.sequences import negatives
 from model_code.sequences.data import SequenceData
 from model_code.sequences.hashing import Stream, below, counter_hash
@@ -59,6 +60,12 @@ def by_hand(data: SequenceData, part: str, row: int, epoch: int, seed: int) -> l
     return None
 
 
+@pytest.fixture(params=["", "off"], ids=["kernel", "formula"])
+def way(request, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draws by the kernel, and without it."""
+    monkeypatch.setenv(SWITCH, request.param)
+
+
 @pytest.fixture(scope="module", params=MODES)
 def each_mode(request, split_log, prepare) -> SequenceData:
     return prepare(split_log, negative_sampling=request.param, negative_block=60, negatives_per_positive=4)
@@ -70,6 +77,7 @@ def tight(split_log, prepare) -> SequenceData:
     return prepare(split_log, negative_block=12, negatives_per_positive=5)
 
 
+@pytest.mark.usefixtures("way")
 def test_draws_equal_the_rule(each_mode: SequenceData) -> None:
     rows = torch.arange(0, len(each_mode.parts["fit"]), 17)
     negatives, filled = sampler(each_mode).draw(rows, epoch=6)
@@ -77,6 +85,7 @@ def test_draws_equal_the_rule(each_mode: SequenceData) -> None:
         assert by_hand(each_mode, "fit", row, 6, seed=3) == (drawn if full else None)
 
 
+@pytest.mark.usefixtures("way")
 def test_groups_that_cannot_be_filled_are_told(tight: SequenceData) -> None:
     rows = torch.arange(0, len(tight.parts["fit"]), 7)
     negatives, filled = sampler(tight).draw(rows, epoch=0)
@@ -153,6 +162,7 @@ def test_negatives_come_from_the_block_of_the_target(data: SequenceData) -> None
         assert {int(np.searchsorted(edges, rank[event], side="right")) for event in events} == {int(block)}
 
 
+@pytest.mark.usefixtures("way")
 def test_draws_do_not_depend_on_the_company(tight: SequenceData) -> None:
     draws, m = sampler(tight), len(tight.parts["fit"])
     negatives, filled = draws.draw(torch.arange(m), epoch=2)

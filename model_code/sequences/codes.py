@@ -1,0 +1,75 @@
+"""Codes of items, categories and users: numbers in place of the ids that a log has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from model_code.groups import UNKNOWN
+
+if TYPE_CHECKING:
+    import ibis
+
+    from model_code.events.engines.engine import Engine
+
+FIRST_ID = UNKNOWN + 1
+
+
+@dataclass(frozen=True, eq=False)
+class Codes:
+    """The n distinct ids of a column of a log: row r has the code r + 2.
+
+    Those of the fit part come first, by descending count there and then by id: their codes are vocabulary
+    ids. The others follow, by id: their codes only tell them apart.
+    """
+
+    ids: pa.Array  # (n,) as logged
+    events: NDArray[np.int64]  # (n,) in the whole log
+    count: NDArray[np.int64]  # (n,) in the fit part
+
+    @classmethod
+    def of(cls, connection: Engine, events: ibis.Table, key: str, fit_end: int) -> Codes:
+        """Give codes to a split log's ids.
+
+        Args:
+            connection: the engine of the log.
+            events: the log.
+            key: "item_id", "category_id" or "user_id"; its nulls get no code.
+            fit_end: the timestamp where the fit part ends.
+        """
+        known = events.filter(events[key].notnull())
+        counts = known.group_by(key).agg(events=known.count(), count=(known.timestamp < fit_end).sum())
+        table = connection.fetch(counts.order_by(counts["count"].desc(), counts[key]))
+        ids = table[key].combine_chunks()
+        return cls(ids, *(table[name].to_numpy().astype(np.int64) for name in ("events", "count")))
+
+    @property
+    def known(self) -> int:
+        """How many of the ids are in the fit part."""
+        return int(np.count_nonzero(self.count))
+
+    @property
+    def size(self) -> int:
+        """Rows of an embedding table: an id each, after padding and unknown."""
+        return self.known + FIRST_ID
+
+    @property
+    def identities(self) -> int:
+        """One more than the largest code."""
+        return len(self.ids) + FIRST_ID
+
+    def encode(self, values: pa.Array | pa.ChunkedArray) -> NDArray[np.int32]:
+        """Return the codes of ids as logged, UNKNOWN for null; a hash table is made for each call."""
+        return encode(values, self.ids)
+
+
+def encode(values: pa.Array | pa.ChunkedArray, ids: pa.Array | pa.ChunkedArray) -> NDArray[np.int32]:
+    """Return the place among ``ids`` of each value, plus 2; UNKNOWN for null and for what is not there."""
+    row = pc.fill_null(pc.index_in(values, value_set=ids, skip_nulls=True), UNKNOWN - FIRST_ID)
+    found: NDArray[np.int32] = row.to_numpy() + np.int32(FIRST_ID)
+    return found
