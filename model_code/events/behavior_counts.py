@@ -5,11 +5,12 @@ from __future__ import annotations
 import ibis
 
 from model_code.events.click_log import USER_GROUPS
-from model_code.events.staged_ids import id_text
+from model_code.events.staged_ids import id_text, number_column
 
 HOUR = 60 * 60 * 1000  # ms
 MOST_BEHAVIORS = 50  # the rarer ones are counted together
 OTHER = "(other)"
+USER = ["user_id", number_column("user_id")]
 
 
 def count_behaviors(events: ibis.Table) -> ibis.Table:
@@ -23,24 +24,22 @@ def count_behaviors(events: ibis.Table) -> ibis.Table:
     frequent = events.group_by("behavior").agg(events=events.count())
     frequent = frequent.order_by([frequent.events.desc(), frequent.behavior]).limit(MOST_BEHAVIORS)
     frequent = frequent.select(name="behavior")
-    time = events.timestamp
-    hourly = events.group_by(
-        "user_id", "user_id_number", "behavior", hour=time - (time % HOUR + HOUR) % HOUR
-    ).agg(events=events.count())
-    named = hourly.left_join(frequent, hourly.behavior == frequent.name)
-    # The digest's first byte: DuckDB's own hash may change with its version.
-    digest = id_text(named, "user_id").hexdigest("md5")
-    group = (hex_digit(digest, 0) * 16 + hex_digit(digest, 1)) % USER_GROUPS
-    keyed = named.select(
-        "hour",
-        "events",
-        user_group=group.cast("int16"),
-        behavior=ibis.coalesce(named.name, OTHER),
-    )
+    users = _in_groups(events.select(USER).distinct()).rename(text="user_id", number="user_id_number")
+    same = [events[own].identical_to(users[other]) for own, other in zip(USER, ("text", "number"), strict=True)]
+    found = events.join(users, same)
+    found = found.left_join(frequent, found.behavior == frequent.name)
+    hour = found.timestamp - (found.timestamp % HOUR + HOUR) % HOUR
+    keyed = found.select("user_group", hour=hour, behavior=ibis.coalesce(found.name, OTHER))
     keys = ["hour", "user_group", "behavior"]
-    # DuckDB's sums have 128 bits, which a Parquet file would hold as floats; Ibis drops a cast from 64 to 64.
-    total = keyed.events.sum().cast("decimal(18, 0)").cast("int64")
-    return keyed.group_by(keys).agg(events=total).order_by(keys)
+    return keyed.group_by(keys).agg(events=keyed.count()).order_by(keys)
+
+
+def _in_groups(users: ibis.Table) -> ibis.Table:
+    """Users, each once, with the group that they fall in."""
+    # The digest's first byte: DuckDB's own hash may change with its version.
+    digest = id_text(users, "user_id").hexdigest("md5")
+    group = (hex_digit(digest, 0) * 16 + hex_digit(digest, 1)) % USER_GROUPS
+    return users.mutate(user_group=group.cast("int16"))
 
 
 def hex_digit(text: ibis.expr.types.StringValue, place: int) -> ibis.expr.types.IntegerValue:

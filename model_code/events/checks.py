@@ -67,7 +67,8 @@ def check(records: ibis.Table, source: SourceSettings) -> ibis.Table:
 def stripped(records: ibis.Table, names: list[str]) -> dict[str, StringValue]:
     """Texts of `Scan.records` without outer white space, NULL if empty."""
     # Stripping costs more than all else here, and few logs have anything to strip. JSON writes a tab as \t.
-    spaced = records.record.re_search(r"[ \t\n\r\v\f\\]")
+    # To look for one character after the other is faster than an expression for all of them.
+    spaced = ibis.or_(*(records.record.contains(character) for character in " \t\n\r\v\f\\"))
     return {name: ibis.ifelse(spaced, records[name].strip(), records[name]).nullif("") for name in names}
 
 

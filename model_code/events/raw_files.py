@@ -95,15 +95,30 @@ def count_lines(path: Path) -> int:
     try:
         with open_bytes(path) as file:
             for chunk in _chunks(file):
-                lines = (rest + chunk).splitlines(keepends=True)
-                rest = lines.pop() if lines else b""
-                count += sum(map(bool, map(bytes.strip, lines)))
-                passed += len(lines)
+                whole, rest = _cut(rest + chunk)
+                lines, filled = _lines(whole)
+                count += filled
+                passed += lines
                 if len(rest) > LONGEST_LINE:
                     raise _too_long(path, passed + 1)
     except UNPACKING as error:
         raise cut_error(path, error) from None
     return count + bool(rest.strip())
+
+
+def _cut(block: bytes) -> tuple[bytes, bytes]:
+    """A block's whole lines, and what follows their last end; that of a last "\\r" may be yet to come."""
+    end = max(block.rfind(b"\n"), block.rfind(b"\r", 0, -1)) + 1
+    return block[:end], block[end:]
+
+
+def _lines(block: bytes) -> tuple[int, int]:
+    """Lines of a block of whole ones, and those that hold more than white space."""
+    if b"\n\n" not in block and not any(byte in block for byte in (b" ", b"\t", b"\r", b"\v", b"\f")):
+        count = block.count(b"\n")
+        return count, count - block.startswith(b"\n")
+    lines = block.splitlines()
+    return len(lines), sum(map(bool, map(bytes.strip, lines)))
 
 
 def _chunks(file: BinaryIO) -> Iterator[bytes]:

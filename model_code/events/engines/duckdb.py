@@ -81,7 +81,8 @@ class DuckDB(Engine):
             rejects_scan=f"{view}_scans",
             rejects_limit=0,
         )
-        blank = lines.line.isnull() | ~lines.line.re_search(r"[^ \t\n\r\v\f]")
+        # A line that starts with a digit or a letter needs no closer look.
+        blank = (lines.line < "!") & ~lines.line.re_search(r"[^ \t\n\r\v\f]")
         record = ibis.ifelse(blank, ibis.null(str), lines.line)
         table = lines.select(file=lines.filename, record=record, garbled=ibis.literal(False))
         return Lines(table, partial(self._rejects, view))
