@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
+
 from model_code.events.errors import IngestError
 
 CHUNK = 1 << 20  # bytes
@@ -114,8 +116,9 @@ def _cut(block: bytes) -> tuple[bytes, bytes]:
 
 def _lines(block: bytes) -> tuple[int, int]:
     """Lines of a block of whole ones, and those that hold more than white space."""
-    if b"\n\n" not in block and not any(byte in block for byte in (b" ", b"\t", b"\r", b"\v", b"\f")):
-        count = block.count(b"\n")
+    ends = np.frombuffer(block, dtype=np.uint8) == ord("\n")
+    if not (ends[1:] & ends[:-1]).any() and not any(byte in block for byte in b" \t\r\v\f"):
+        count = int(np.count_nonzero(ends))
         return count, count - block.startswith(b"\n")
     lines = block.splitlines()
     return len(lines), sum(map(bool, map(bytes.strip, lines)))

@@ -208,6 +208,8 @@ def _fill(data: SequenceData, part: str) -> Samples:
         rows = torch.arange(start, min(start + _CHUNK, len(samples)))
         drawn, full = sampler.draw(rows, epoch=0)
         negatives[start : start + _CHUNK], filled[start : start + _CHUNK] = drawn.numpy(), full.numpy()
+    if filled.all():
+        return replace(samples, negatives=negatives)
     kept = np.concatenate([[0], np.cumsum(filled)])
     return Samples(
         position=samples.position[filled],

@@ -28,13 +28,15 @@ def make_samples(
         The samples of each part, without negatives.
     """
     narrow = index_type(len(timestamp))
-    user = np.repeat(np.arange(len(user_offsets) - 1, dtype=np.int32), np.diff(user_offsets))
+    events = np.diff(user_offsets)
+    user = np.repeat(np.arange(len(events), dtype=np.int32), events)
     history_end = run_starts(timestamp, user_offsets)
+    has_history = history_end > np.repeat(user_offsets[:-1].astype(narrow), events)
     parts = {}
     for part in PARTS:
         first, end = period(cuts, part)
-        position = np.flatnonzero((timestamp >= first) & (timestamp < end)).astype(narrow)
-        position = position[history_end[position] > user_offsets[user[position]]]
+        inside = (timestamp >= first) & (timestamp < end) & has_history
+        position = np.flatnonzero(inside).astype(narrow)
         # Positions are in order of (user, timestamp, item): a stable sort by time is the whole order.
         position = position[stable_order(timestamp[position])]
         rows, ends = user[position], history_end[position]
