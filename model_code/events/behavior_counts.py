@@ -24,9 +24,8 @@ def count_behaviors(events: ibis.Table) -> ibis.Table:
     frequent = events.group_by("behavior").agg(events=events.count())
     frequent = frequent.order_by([frequent.events.desc(), frequent.behavior]).limit(MOST_BEHAVIORS)
     frequent = frequent.select(name="behavior")
-    users = _in_groups(events.select(USER).distinct()).rename(text="user_id", number="user_id_number")
-    same = [events[own].identical_to(users[other]) for own, other in zip(USER, ("text", "number"), strict=True)]
-    found = events.join(users, same)
+    users = _in_groups(events.select(USER).distinct())
+    found = events.join(users, [events[name].identical_to(users[name]) for name in USER])
     found = found.left_join(frequent, found.behavior == frequent.name)
     hour = found.timestamp - (found.timestamp % HOUR + HOUR) % HOUR
     keyed = found.select("user_group", hour=hour, behavior=ibis.coalesce(found.name, OTHER))
