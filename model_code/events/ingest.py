@@ -70,10 +70,8 @@ def ingest(source: SourceSettings, engine: EngineSettings, out: Path) -> ClickLo
         rejects = scan.rejects() if scan.rejects else None
         connection.write(quarantine(staged, rejects, raw), log.quarantine)
         connection.write(_events(staged, source, id_types, categories), log.events)
-        if "behavior" in staged.columns:
-            each_once = _with_behaviors(connection.read(log.events), _unwanted(staged, source))
-            connection.write(count_behaviors(each_once), log.behaviors)
-        balance = _balance(staged, source, found, log, raw)
+        filtered = _count_unwanted(connection, staged, source, log)
+        balance = _balance(found, filtered, log, raw)
         balance.check()
         repeats = find_repeats(connection, _passed(staged), raw.files, balance.duplicates)
         facts = _facts(connection, log)
@@ -174,10 +172,18 @@ def _identity(table: ibis.Table) -> list[str]:
     return [name for name in (*ids, "timestamp", "behavior") if name in table.columns]
 
 
-def _unwanted(staged: ibis.Table, source: SourceSettings) -> ibis.Table:
-    """The events of unwanted behaviors, each once."""
+def _count_unwanted(connection: Engine, staged: ibis.Table, source: SourceSettings, log: ClickLog) -> int:
+    """Count the events of unwanted behaviors, each once, and write how all behaviors mix over time."""
+    if "behavior" not in staged.columns:
+        return 0
     unwanted = staged.filter(staged.reason.isnull(), ~is_wanted(staged, source))
-    return unwanted.select(_identity(unwanted)).distinct()
+    file = log.path / "unwanted.parquet"  # on the way, as they are used several times, and may be many
+    connection.write(unwanted.select(_identity(unwanted)).distinct(), file)
+    each_once = _with_behaviors(connection.read(log.events), connection.read(file))
+    connection.write(count_behaviors(each_once), log.behaviors)
+    filtered = count_rows(file)
+    file.unlink()
+    return filtered
 
 
 def _with_behaviors(events: ibis.Table, unwanted: ibis.Table) -> ibis.Table:
@@ -199,11 +205,8 @@ def _passed(staged: ibis.Table) -> ibis.Table:
     return passed.select("file", "timestamp", **ids, **behavior)
 
 
-def _balance(
-    staged: ibis.Table, source: SourceSettings, found: Survey, log: ClickLog, raw: RawTable
-) -> Balance:
+def _balance(found: Survey, filtered: int, log: ClickLog, raw: RawTable) -> Balance:
     kept = count_rows(log.events)
-    filtered = _unwanted(staged, source).count().to_pyarrow().as_py()
     return Balance(
         raw=raw.count,
         kept=kept,
