@@ -95,14 +95,16 @@ class Bench:
     def peer(self) -> Result:
         """The other package's DIN and our models in turn."""
         job = replace(self.job, batches=peer.BATCHES)
+        turns: list[Result] = []
         try:
             python = peer.environment(self.options.cache / "peer")
-            turns = []
             for _ in range(self.options.runs):
                 turns.append(peer.in_turn(job, self.models, python))
                 self.say(f"DeepCTR-Torch's DIN: {turns[-1]['peer']['fit']:,.0f} samples/s")
         except (peer.PeerMissingError, ApartError) as error:
-            return {"peer": {"skipped": str(error)}}
+            self.say(f"DeepCTR-Torch: {error}")
+            if not turns:
+                return {"peer": {"skipped": str(error)}}
         return {"peer": {"version": peer.VERSION, "turns": turns}}
 
     @property

@@ -70,7 +70,7 @@ def ingest(source: SourceSettings, engine: EngineSettings, out: Path) -> ClickLo
         rejects = scan.rejects() if scan.rejects else None
         connection.write(quarantine(staged, rejects, raw), log.quarantine)
         connection.write(_events(staged, source, id_types, categories), log.events)
-        filtered = _count_unwanted(connection, staged, source, log)
+        filtered = _mix_behaviors(connection, staged, source, log)
         balance = _balance(found, filtered, log, raw)
         balance.check()
         repeats = find_repeats(connection, _passed(staged), raw.files, balance.duplicates)
@@ -172,8 +172,8 @@ def _identity(table: ibis.Table) -> list[str]:
     return [name for name in (*ids, "timestamp", "behavior") if name in table.columns]
 
 
-def _count_unwanted(connection: Engine, staged: ibis.Table, source: SourceSettings, log: ClickLog) -> int:
-    """Count the events of unwanted behaviors, each once, and write how all behaviors mix over time."""
+def _mix_behaviors(connection: Engine, staged: ibis.Table, source: SourceSettings, log: ClickLog) -> int:
+    """Write how all behaviors mix over time; return how many events are of unwanted ones."""
     if "behavior" not in staged.columns:
         return 0
     unwanted = staged.filter(staged.reason.isnull(), ~is_wanted(staged, source))

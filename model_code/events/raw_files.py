@@ -116,10 +116,13 @@ def _cut(block: bytes) -> tuple[bytes, bytes]:
 
 def _lines(block: bytes) -> tuple[int, int]:
     """Lines of a block of whole ones, and those that hold more than white space."""
-    ends = np.frombuffer(block, dtype=np.uint8) == ord("\n")
-    if not (ends[1:] & ends[:-1]).any() and not any(byte in block for byte in b" \t\r\v\f"):
+    codes = np.frombuffer(block, dtype=np.uint8)
+    ends, low = codes == ord("\n"), codes <= ord(" ")
+    may_be_blank = low[:1].any() or (low[1:] & ends[:-1]).any()  # a line starts with white space
+    lone_return = b"\r" in block and block.count(b"\r") != block.count(b"\r\n")
+    if not may_be_blank and not lone_return:
         count = int(np.count_nonzero(ends))
-        return count, count - block.startswith(b"\n")
+        return count, count
     lines = block.splitlines()
     return len(lines), sum(map(bool, map(bytes.strip, lines)))
 

@@ -39,7 +39,8 @@ static int among(const int32_t *values, int64_t count, int32_t value) {
     return found;
 }
 
-// negatives (count, wanted) and filled (count). `state` is the hash's, after the counters that all draws share; the
+// negatives (count, wanted) and filled (count); `rows` are samples, and each block of them has a pool that is not empty,
+// each user of them owned items. `state` is the hash's, after the counters that all draws share; the
 // first `most` draws of a group count. What is left of a group that is not filled is not written.
 void draw_negatives(int64_t count, const int64_t *rows, int64_t blocks, const int64_t *sample_bounds,
                     const int64_t *pool_bounds, const int32_t *pool, const int32_t *position, const int32_t *user,

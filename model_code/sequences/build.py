@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from model_code.events.engines.engine import Engine
     from model_code.events.split import SplitLog
 
+ORDER = ("user_id", "timestamp", "item_id", "category_id")  # of a split log, by the first that differs
 _BATCH = 1 << 22  # events held in memory at once while arrays are written
 _CHUNK = 1 << 16  # groups whose negatives are drawn at once
 
@@ -120,7 +121,6 @@ def _write_users(users: Codes, folder: Path) -> None:
 def _write_events(path: Path, items: Codes, categories: Codes, users: Codes, folder: Path) -> None:
     """Stream the events into their three arrays, in the order of the split log."""
     dtypes: dict[str, type[np.generic]] = {"item": np.int32, "category": np.int32, "timestamp": np.int64}
-    columns = ["user_id", "timestamp", "item_id", "category_id"]
     with pq.ParquetFile(path) as file:
         count = file.metadata.num_rows
         have = [int(codes.events.sum()) for codes in (users, items)]
@@ -128,24 +128,30 @@ def _write_events(path: Path, items: Codes, categories: Codes, users: Codes, fol
             raise ValueError(f"{path}: {count} events, but {have[0]} have a user and {have[1]} an item")
         arrays = {name: _new_array(folder / f"{name}.npy", dtype, count) for name, dtype in dtypes.items()}
         start, last = 0, None
-        for batch in file.iter_batches(_BATCH, columns=columns):
+        for batch in file.iter_batches(_BATCH, columns=list(ORDER)):
             _check_order(batch, last, path)
             rows = slice(start, start + len(batch))
             arrays["item"][rows] = items.encode(batch["item_id"])
             arrays["category"][rows] = categories.encode(batch["category_id"])
             arrays["timestamp"][rows] = batch["timestamp"].to_numpy()
-            start, last = rows.stop, batch[-1:]
+            start, last = rows.stop, batch.take([len(batch) - 1])  # a slice would keep all of it
 
 
 def _check_order(batch: pa.RecordBatch, last: pa.RecordBatch | None, path: Path) -> None:
-    """Raise ValueError unless rows, after the last one before them, are by user, and a user's by time."""
+    """Raise ValueError unless rows, after the last one before them, are in the order of a split log."""
     both = pa.Table.from_batches([last, batch] if last else [batch])
-    (user, time), (next_user, next_time) = (
-        (rows["user_id"], rows["timestamp"]) for rows in (both[:-1], both[1:])
-    )
-    same = pc.and_(pc.equal(user, next_user), pc.less_equal(time, next_time))
-    if not pc.all(pc.or_(pc.less(user, next_user), same), min_count=0).as_py():
-        raise ValueError(f"{path}: its rows are not in order of user and timestamp; split the log again")
+    earlier, later = both[:-1], both[1:]
+    in_order: Any = True  # of rows that are alike in all columns
+    for name in reversed(ORDER):
+        a, b = earlier[name], later[name]
+        if name == "category_id":  # NULL is last
+            less = pc.or_(pc.fill_null(pc.less(a, b), False), pc.and_(a.is_valid(), b.is_null()))
+            equal = pc.or_(pc.fill_null(pc.equal(a, b), False), pc.and_(a.is_null(), b.is_null()))
+        else:
+            less, equal = pc.less(a, b), pc.equal(a, b)
+        in_order = pc.or_(less, pc.and_(equal, in_order))
+    if not pc.all(in_order, skip_nulls=False, min_count=0).as_py():
+        raise ValueError(f"{path}: its rows are not in order of {', '.join(ORDER)}; split the log again")
 
 
 def _new_array(path: Path, dtype: type[np.generic], count: int) -> NDArray[Any]:

@@ -65,14 +65,14 @@ class Codes:
         """One more than the largest code."""
         return len(self.ids) + FIRST_ID
 
-    def encode(self, values: pa.Array) -> NDArray[np.int32]:
-        """Return the codes of ids as logged, UNKNOWN for null and for what the log does not have."""
+    def encode(self, values: pa.Array | pa.ChunkedArray) -> NDArray[np.int32]:
+        """Return the codes of ids as logged, (n,), UNKNOWN for null and for what the log does not have."""
         if self._table is None:
             return encode(values, self.ids)
         low, table = self._table
-        number = values.fill_null(low).to_numpy(zero_copy_only=False)
+        number = values.fill_null(low).to_numpy()
         known = (number >= low) & (number < low + len(table) - 1)
-        known &= values.is_valid().to_numpy(zero_copy_only=False)
+        known &= np.asarray(values.is_valid())
         return table[np.where(known, number - low, -1)]
 
     @cached_property
@@ -93,7 +93,7 @@ class Codes:
 
 
 def encode(values: pa.Array | pa.ChunkedArray, ids: pa.Array | pa.ChunkedArray) -> NDArray[np.int32]:
-    """Return the place among ``ids`` of each value, plus 2; UNKNOWN for null and for what is not there."""
+    """Return the place among ``ids`` of each value, plus 2, (n,); UNKNOWN for null and what is not there."""
     row = pc.fill_null(pc.index_in(values, value_set=ids, skip_nulls=True), UNKNOWN - FIRST_ID)
     found: NDArray[np.int32] = row.to_numpy() + np.int32(FIRST_ID)
     return found

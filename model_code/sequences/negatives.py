@@ -19,6 +19,7 @@ from model_code.sequences.settings import NegativeSampling
 _DRAWS = (1.5, 8)  # for each negative wanted: enough for nearly all groups; after which one is given up
 _USERS = 1 << 15  # whose events are sorted at once
 _CHUNK = 1 << 20  # targets looked through at once
+MOST_BY_KERNEL = 4096  # negatives of a group: the kernel keeps their items on a thread's stack
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,8 +90,7 @@ class NegativeSampler:
             the positions of such a row mean nothing.
         """
         few, most = (math.ceil(rate * self.count) for rate in _DRAWS)
-        narrow = {self.position.dtype, self.pool.dtype, self.owned_bounds.dtype} == {torch.int32}
-        if narrow and self.item.device.type == "cpu" and library.ready():
+        if self._kernel_fits:
             return self._draw_by_kernel(rows, epoch, most)
         negatives, filled = self._draw(rows, epoch, few)
         short = (~filled).nonzero().squeeze(1)
@@ -98,7 +98,17 @@ class NegativeSampler:
             negatives[short], filled[short] = self._draw(rows[short], epoch, most)
         return negatives, filled
 
+    @property
+    def _kernel_fits(self) -> bool:
+        """Whether the kernel reads tensors of these types, on this device, and such groups."""
+        narrow = (self.position, self.user, self.item, self.pool, self.owned, self.owned_bounds)
+        types = [tensor.dtype for tensor in (*narrow, self.sample_bounds, self.pool_bounds)]
+        fit = types == [torch.int32] * len(narrow) + [torch.int64] * 2 and self.count <= MOST_BY_KERNEL
+        return fit and self.item.device.type == "cpu" and library.ready()
+
     def _draw_by_kernel(self, rows: Tensor, epoch: int, draws: int) -> tuple[Tensor, Tensor]:
+        if len(rows) and not 0 <= int(rows.min()) <= int(rows.max()) < len(self.position):
+            raise IndexError(f"some of the rows are none of the {len(self.position)} samples")
         negatives = torch.zeros(len(rows), self.count, dtype=torch.int32)
         filled = torch.empty(len(rows), dtype=torch.bool)
         blocks = (len(self.sample_bounds) - 1, self.sample_bounds, self.pool_bounds, self.pool)
@@ -108,7 +118,7 @@ class NegativeSampler:
         library.call(
             "draw_negatives",
             len(rows),
-            rows.contiguous(),
+            rows.long().contiguous(),
             *blocks,
             *samples,
             self.count,

@@ -38,7 +38,7 @@ def make_samples(
         inside = (timestamp >= first) & (timestamp < end) & has_history
         position = np.flatnonzero(inside).astype(narrow)
         # Positions are in order of (user, timestamp, item): a stable sort by time is the whole order.
-        position = position[stable_order(timestamp[position])]
+        position = position[np.argsort(timestamp[position], kind="stable")]
         rows, ends = user[position], history_end[position]
         parts[part] = Samples(
             position=position,
@@ -58,22 +58,6 @@ def run_starts(timestamp: NDArray[np.int64], user_offsets: NDArray[np.int64]) ->
     latest = np.arange(len(timestamp), dtype=index_type(len(timestamp)))
     latest[~starts] = 0
     return np.maximum.accumulate(latest, out=latest)
-
-
-def stable_order(values: NDArray[np.int64]) -> NDArray[np.intp]:
-    """Return ``np.argsort(values, kind="stable")``, (n,), in linear time, as NumPy sorts 16 bits."""
-    if not len(values):
-        return np.empty(0, dtype=np.intp)
-    offset = values - values.min()
-
-    def digit(shift: int) -> NDArray[np.uint16]:
-        lowest: NDArray[np.uint16] = (offset >> shift).astype(np.uint16)
-        return lowest
-
-    order = np.argsort(digit(0), kind="stable")
-    for shift in range(16, int(offset.max()).bit_length(), 16):
-        order = order[np.argsort(digit(shift)[order], kind="stable")]
-    return order
 
 
 def cut_blocks(count: int, size: int) -> NDArray[np.int64]:

@@ -53,12 +53,17 @@ def test_mixed_formats_are_refused(tmp_path):
 
 @given(
     st.lists(
-        st.tuples(st.sampled_from([b"", b"  ", b"\t", b"1,2", b"\xff"]), st.sampled_from([b"\n", b"\r\n"]))
+        st.tuples(
+            st.sampled_from([b"", b"  ", b"\t", b"\v\f", b"1,2", b"1, 2", b" 1", b"\xff"]),
+            st.sampled_from([b"\n", b"\r\n", b"\r"]),
+        )
     ),
-    st.integers(1, 9),
+    st.sampled_from([b"", b" ", b"3,4"]),
+    st.integers(1, 9) | st.just(1 << 20),
 )
-def test_lines_are_counted_alike_for_any_chunk(tmp_path_factory, lines, chunk):
+def test_lines_are_counted_alike_for_any_chunk(tmp_path_factory, lines, last, chunk):
     path = tmp_path_factory.mktemp("lines") / "log.csv"
+    lines = [*lines, (last, b"")]
     content = b"".join(text + end for text, end in lines)
     path.write_bytes(content)
     with pytest.MonkeyPatch.context() as patch:

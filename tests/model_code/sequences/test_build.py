@@ -81,15 +81,28 @@ def test_bytes_depend_on_neither_threads_nor_chunks(
 
 
 @pytest.mark.parametrize("batch", [3, 1_000_000])
-@pytest.mark.parametrize("swapped", [(2, 3), (5, 8)])
+@pytest.mark.parametrize("texts", [False, True])
+@pytest.mark.parametrize("place", range(1, 8))
 def test_rows_out_of_order_are_an_error(
-    swapped: tuple[int, int], batch: int, make_split, prepare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    place: int, texts: bool, batch: int, make_split, prepare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    order = np.arange(12)
-    order[list(swapped)] = swapped[::-1]
+    log = pd.DataFrame(
+        {
+            "user_id": [1, 1, 1, 1, 1, 2, 2, 2],
+            "timestamp": [1, 2, 2, 2, 2, 1, 5, 9],
+            "item_id": [5, 3, 5, 5, 5, 7, 1, 1],
+            "category_id": pd.array([3, 3, 2, 4, None, 3, 3, None], dtype="Int64"),
+        }
+    )
+    if texts:
+        log = log.astype({"user_id": str, "item_id": str, "category_id": "string"})
     monkeypatch.setattr(build, "_BATCH", batch)
-    with pytest.raises(ValueError, match="not in order of user and timestamp; split the log again"):
-        prepare(make_split(small_log(), (4, 8), order=order), out=tmp_path / "log", negatives_per_positive=1)
+    order = np.arange(8)
+    order[[place - 1, place]] = place, place - 1
+    with pytest.raises(ValueError, match="not in order of user_id, timestamp, item_id, category_id; split"):
+        prepare(make_split(log, (3, 6), order=order), out=tmp_path / "log", negatives_per_positive=1)
+    with pytest.raises(ValueError, match="can be filled"):  # the log is too small, but in order
+        prepare(make_split(log, (3, 6)), out=tmp_path / "log", negatives_per_positive=1)
     assert list(tmp_path.iterdir()) == []
 
 

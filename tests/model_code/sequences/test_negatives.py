@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,7 +9,7 @@ import torch
 from scipy import stats
 
 from model_code.events.split import PARTS
-from model_code.kernels.library import SWITCH
+from model_code.kernels.library import SWITCH, ready
 from model_code.sequences import negatives
 from model_code.sequences.data import SequenceData
 from model_code.sequences.hashing import Stream, below, counter_hash
@@ -58,6 +60,14 @@ def by_hand(data: SequenceData, part: str, row: int, epoch: int, seed: int) -> l
         if len(negatives) == k:
             return negatives
     return None
+
+
+@pytest.fixture
+def two_threads() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(params=["", "off"], ids=["kernel", "formula"])
@@ -179,6 +189,28 @@ def test_seeds_and_epochs_draw_anew(data: SequenceData) -> None:
     assert torch.equal(base, sampler(data, seed=3).draw(rows, epoch=1)[0])
     assert not torch.equal(base, sampler(data, seed=3).draw(rows, epoch=2)[0])
     assert not torch.equal(base, sampler(data, seed=4).draw(rows, epoch=1)[0])
+
+
+@pytest.mark.skipif(not ready(), reason="no kernels on this machine")
+def test_threads_of_the_kernel_draw_what_the_formula_does(
+    tight: SequenceData, monkeypatch: pytest.MonkeyPatch, two_threads: None
+) -> None:
+    draws, m = sampler(tight), len(tight.parts["fit"])
+    rows = torch.randint(m, (10_000,), generator=torch.Generator().manual_seed(0))
+    negatives, filled = draws.draw(rows, epoch=3)
+    for same in (rows.int(), torch.stack([rows, rows], dim=1)[:, 0]):
+        again, full = draws.draw(same, epoch=3)
+        assert torch.equal(full, filled) and torch.equal(again[full], negatives[full])
+    monkeypatch.setenv(SWITCH, "off")
+    expected, full = draws.draw(rows, epoch=3)
+    assert torch.equal(full, filled) and torch.equal(expected[full], negatives[full])
+
+
+@pytest.mark.usefixtures("way")
+@pytest.mark.parametrize("row", [-1, 10**6])
+def test_a_row_that_is_no_sample_is_an_error(row: int, tight: SequenceData) -> None:
+    with pytest.raises(IndexError):
+        sampler(tight).draw(torch.tensor([0, row]), epoch=0)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from model_code.events.split import PARTS
 from model_code.sequences.data import index_type
-from model_code.sequences.samples import cut_blocks, make_samples, stable_order
+from model_code.sequences.samples import cut_blocks, make_samples
 from model_code.sequences.settings import SequenceSettings
 
 TIMES = st.lists(st.lists(st.integers(0, 12), min_size=1, max_size=12).map(sorted), min_size=1, max_size=8)
@@ -42,12 +42,6 @@ def test_samples_equal_loops(users: list[list[int]], cuts: tuple[int, int], leng
         assert list(zip(samples.position, samples.user, histories, strict=True)) == expected
         for array in (samples.position, samples.user, samples.history_start, samples.history_end):
             assert array.dtype == np.int32
-
-
-@given(st.lists(st.integers(-9, 9) | st.integers(-(2**61), 2**61), max_size=40))
-def test_the_stable_order_is_numpys(values: list[int]) -> None:
-    array = np.array(values, dtype=np.int64)
-    np.testing.assert_array_equal(stable_order(array), np.argsort(array, kind="stable"))
 
 
 def test_indices_are_as_wide_as_the_log_needs() -> None:
