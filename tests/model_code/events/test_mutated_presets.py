@@ -32,32 +32,67 @@ def retailrocket(rng, folder):
     return {"path": folder}, log, table
 
 
-def _amazon(rng, folder, notation, names):
-    rows = [
-        dict(zip(names, (f"A{rng.randrange(9)}", f"B{rng.randrange(20)}", 1_300_000_000 + k), strict=True))
-        for k in range(80)
-    ]
-    log = write(folder / "reviews.json", *map(json.dumps, rows))
+def _metadata(folder, notation, key="asin"):
     lines = [
-        notation({"asin": f"B{number}", "categories": [["Books", f"é{number % 4}"]], "more": 'it\'s "so"'})
+        notation({key: f"B{number}", "categories": [["Books", f"é{number % 4}"]], "more": 'it\'s "so"'})
         for number in range(20)
     ]
-    table = write(folder / "meta.json", *lines)
+    return write(folder / "meta.json", *lines)
+
+
+def _rows(rng, start=1_300_000_000, scale=1):
+    return [(f"A{rng.randrange(9)}", f"B{rng.randrange(20)}", (start + k) * scale) for k in range(80)]
+
+
+def _reviews(rng, folder, table, names, scale=1):
+    rows = [json.dumps(dict(zip(names, row, strict=True))) for row in _rows(rng, scale=scale)]
+    log = write(folder / "reviews.json", *rows)
     return {"path": log, "metadata": str(table)}, log, table
 
 
+def _ratings(rng, folder, table, line, *header, scale=1):
+    log = write(folder / "ratings.csv", *header, *(line.format(*row) for row in _rows(rng, scale=scale)))
+    return {"path": log, "metadata": str(table)}, log, table
+
+
+def _json(record, name="category"):
+    values = dict(record)
+    return json.dumps(values | {name: values.pop("categories")[0]})
+
+
 def amazon_2014(rng, folder):
-    return _amazon(rng, folder, repr, ("reviewerID", "asin", "unixReviewTime"))
+    return _reviews(rng, folder, _metadata(folder, repr), ("reviewerID", "asin", "unixReviewTime"))
+
+
+def amazon_2014_ratings(rng, folder):
+    return _ratings(rng, folder, _metadata(folder, repr), "{0},{1},5.0,{2}")
 
 
 def amazon_2018(rng, folder):
-    def notation(record):
-        return json.dumps({"asin": record["asin"], "category": record["categories"][0]})
-
-    return _amazon(rng, folder, notation, ("reviewerID", "asin", "unixReviewTime"))
+    return _reviews(rng, folder, _metadata(folder, _json), ("reviewerID", "asin", "unixReviewTime"))
 
 
-PRESETS = (taobao, retailrocket, amazon_2014, amazon_2018)
+def amazon_2018_ratings(rng, folder):
+    return _ratings(rng, folder, _metadata(folder, _json), "{1},{0},5.0,{2}")
+
+
+def amazon_2023(rng, folder):
+    table = _metadata(folder, lambda record: _json(record, "categories"), "parent_asin")
+    if rng.random() < 0.5:
+        return _reviews(rng, folder, table, ("user_id", "parent_asin", "timestamp"), scale=1000)
+    header = "user_id,parent_asin,rating,timestamp"
+    return _ratings(rng, folder, table, "{0},{1},5.0,{2}", header, scale=1000)
+
+
+PRESETS = (
+    taobao,
+    retailrocket,
+    amazon_2014,
+    amazon_2014_ratings,
+    amazon_2018,
+    amazon_2018_ratings,
+    amazon_2023,
+)
 
 
 def read_mutated(seed: int, folder) -> str:
