@@ -119,7 +119,7 @@ def _write_users(users: Codes, folder: Path) -> None:
 
 
 def _write_events(path: Path, items: Codes, categories: Codes, users: Codes, folder: Path) -> None:
-    """Stream the events into their three arrays, in the order of the split log."""
+    """Stream the events into their three arrays."""
     dtypes: dict[str, type[np.generic]] = {"item": np.int32, "category": np.int32, "timestamp": np.int64}
     with pq.ParquetFile(path) as file:
         count = file.metadata.num_rows
@@ -135,6 +135,20 @@ def _write_events(path: Path, items: Codes, categories: Codes, users: Codes, fol
             arrays["category"][rows] = categories.encode(batch["category_id"])
             arrays["timestamp"][rows] = batch["timestamp"].to_numpy()
             start, last = rows.stop, batch.take([len(batch) - 1])  # a slice would keep all of it
+    _order_ties(arrays, np.load(folder / "user_offsets.npy"))
+
+
+def _order_ties(arrays: dict[str, NDArray[Any]], user_offsets: NDArray[np.int64]) -> None:
+    """Put events of one user, time and item in order of their categories' codes, as scoring does."""
+    category = arrays["category"]
+    tied = np.zeros(len(category) + 1, dtype=bool)  # whether an event is like the one before
+    tied[1:-1] = True
+    tied[user_offsets] = False
+    for name in ("timestamp", "item"):
+        tied[1:-1] &= arrays[name][1:] == arrays[name][:-1]
+    rows = np.flatnonzero(tied[:-1] | tied[1:])
+    run = np.cumsum(~tied[rows])
+    category[rows] = category[rows][np.lexsort((category[rows], run))]
 
 
 def _check_order(batch: pa.RecordBatch, last: pa.RecordBatch | None, path: Path) -> None:

@@ -40,7 +40,7 @@ ENGINE = EngineSettings(threads=1)
 
 def write_events(path):
     random = np.random.default_rng(4)
-    rows = {}  # each once, in order
+    rows = {}  # each once
     for user in range(80):
         first = VALIDATION if user >= 65 else 0  # the last users are unknown
         for time in random.integers(first, END, random.integers(3, 25)).tolist():
@@ -52,7 +52,7 @@ def write_events(path):
                 rows[user, time, item, 2] = None
     names = ("user_id", "timestamp", "item_id", "category_id")
     table = pa.table(dict(zip(names, zip(*rows, strict=True), strict=True)))
-    table = table.take(random.permutation(len(table)))
+    table = table.sort_by([(name, "ascending") for name in names])
     time = table["timestamp"].to_numpy()
     part = (time >= VALIDATION).astype(np.int8) + (time >= TEST)
     pq.write_table(table.append_column("part", pa.array(part)), path)

@@ -192,3 +192,19 @@ def test_a_split_log_below_a_folder_called_like_a_column_is_read_as_it_is(
     split.path.rename(moved)
     data = prepare(SplitLog(moved), negatives_per_positive=2)
     assert data.manifest["identities"]["items"] == events["item_id"].nunique() + 2
+
+
+def test_events_that_only_categories_tell_apart_are_in_order_of_their_codes(make_split, prepare) -> None:
+    tied = pd.DataFrame(
+        {
+            "user_id": [1, 1, 1, 1, 2, 2, 2],
+            "timestamp": [2, 2, 2, 3, 3, 3, 3],
+            "item_id": [4, 4, 4, 4, 4, 4, 5],
+            "category_id": pd.array([5, 9, None, 9, 9, None, None], dtype="Int64"),
+        }
+    )
+    log = pd.concat([tied, small_log().assign(category_id=9, timestamp=range(4, 16))])
+    data = prepare(make_split(log, cuts=(8, 12)), negatives_per_positive=1)
+    rows = np.flatnonzero(data.timestamp < 4)
+    unknown, nine, five = 1, 2, 3  # the more frequent one comes first
+    assert data.category[rows].tolist() == [unknown, nine, five, nine, unknown, nine, unknown]
