@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 ROW_GROUP = 122_880  # rows, DuckDB's own
 
 # Version 2 writes differences of integers: files as small as zstd makes them, in half the time. Dictionaries
-# of many values cost more time than all else; without them texts take up to twice the room.
+# of many values cost more time than all else; without them texts take two to three times the room.
 ENCODING = {"compression": "snappy", "parquet_version": "v2", "dictionary_size_limit": 1000}
 
 
