@@ -6,7 +6,7 @@
 
 typedef struct {
     int64_t groups, candidates, slots, width; // B, C, L and d
-    const uint8_t *mask;                      // (B, L)
+    const int64_t *lengths;                   // (B,) valid slots, which come first
     const float *queries;                     // (B, C, d)
     int64_t others;
     const int64_t *other_rows, *other_widths; // (others,): a row for each candidate, or 1 for all of a group
@@ -14,18 +14,16 @@ typedef struct {
     int64_t total;                            // width of a result
 } inputs;
 
-static int64_t valid(const inputs *n, int64_t group) {
-    int64_t count = 0;
-    for (int64_t l = 0; l < n->slots; l++) count += n->mask[group * n->slots + l];
-    return count > 1 ? count : 1; // the mean of nothing is 0
+// What each valid slot has of the mean; the mean of nothing is 0.
+static float share_of(const inputs *n, int64_t group) {
+    return 1.0f / (float)(n->lengths[group] > 1 ? n->lengths[group] : 1);
 }
 
 static void summarise(const inputs *n, int64_t group, const float *history) {
     int64_t d = n->width;
-    float *restrict summary = n->summaries + group * d, share = 1.0f / (float)valid(n, group);
+    float *restrict summary = n->summaries + group * d, share = share_of(n, group);
     memset(summary, 0, 4 * d);
-    for (int64_t l = 0; l < n->slots; l++)
-        if (n->mask[group * n->slots + l]) add(d, history + (group * n->slots + l) * d, summary);
+    for (int64_t l = 0; l < n->lengths[group]; l++) add(d, history + (group * n->slots + l) * d, summary);
     for (int64_t k = 0; k < d; k++) summary[k] *= share;
 }
 
@@ -33,10 +31,10 @@ static int64_t threads_for(const inputs *n, int64_t threads) {
     return n->groups * n->candidates * n->total < MANY * threads ? 1 : threads;
 }
 
-static inputs inputs_of(int64_t groups, int64_t candidates, int64_t slots, int64_t width, const uint8_t *mask,
+static inputs inputs_of(int64_t groups, int64_t candidates, int64_t slots, int64_t width, const int64_t *lengths,
                         const float *queries, int64_t others, const int64_t *other_rows, const int64_t *other_widths,
                         float *summaries) {
-    inputs n = {groups, candidates, slots, width, mask, queries, others, other_rows, other_widths, summaries, 3 * width};
+    inputs n = {groups, candidates, slots, width, lengths, queries, others, other_rows, other_widths, summaries, 3 * width};
     for (int64_t o = 0; o < others; o++) n.total += other_widths[o];
     return n;
 }
@@ -47,11 +45,11 @@ static int64_t other_at(const inputs *n, int64_t other, int64_t group, int64_t c
 }
 
 // result (B, C, total)
-void head_inputs_forward(int64_t groups, int64_t candidates, int64_t slots, int64_t width, const uint8_t *mask,
+void head_inputs_forward(int64_t groups, int64_t candidates, int64_t slots, int64_t width, const int64_t *lengths,
                          const float *queries, int64_t others, const int64_t *other_rows, const int64_t *other_widths,
                          float *summaries, const float *history, const float *const *other, float *result,
                          int64_t threads) {
-    const inputs n = inputs_of(groups, candidates, slots, width, mask, queries, others, other_rows, other_widths, summaries);
+    const inputs n = inputs_of(groups, candidates, slots, width, lengths, queries, others, other_rows, other_widths, summaries);
 #pragma omp parallel for num_threads(threads_for(&n, threads)) schedule(static)
     for (int64_t b = 0; b < groups; b++) {
         summarise(&n, b, history);
@@ -72,9 +70,9 @@ void head_inputs_forward(int64_t groups, int64_t candidates, int64_t slots, int6
 // Of the history each valid slot has the same gradient: that of the mean, divided among them.
 static void history_backward(const inputs *n, int64_t group, const float *of_summary, float *of_history) {
     int64_t d = n->width;
-    float share = 1.0f / (float)valid(n, group);
+    float share = share_of(n, group);
     for (int64_t l = 0; l < n->slots; l++) {
-        float *restrict to = of_history + (group * n->slots + l) * d, part = n->mask[group * n->slots + l] ? share : 0;
+        float *restrict to = of_history + (group * n->slots + l) * d, part = l < n->lengths[group] ? share : 0;
         for (int64_t k = 0; k < d; k++) to[k] = part * of_summary[k];
     }
 }
@@ -105,11 +103,11 @@ static void group_backward(const inputs *n, int64_t group, const float *of_resul
     }
 }
 
-void head_inputs_backward(int64_t groups, int64_t candidates, int64_t slots, int64_t width, const uint8_t *mask,
+void head_inputs_backward(int64_t groups, int64_t candidates, int64_t slots, int64_t width, const int64_t *lengths,
                           const float *queries, int64_t others, const int64_t *other_rows, const int64_t *other_widths,
                           float *summaries, const float *of_result, float *of_queries, float *of_history,
                           float *const *of_other, int64_t threads) {
-    const inputs n = inputs_of(groups, candidates, slots, width, mask, queries, others, other_rows, other_widths, summaries);
+    const inputs n = inputs_of(groups, candidates, slots, width, lengths, queries, others, other_rows, other_widths, summaries);
 #pragma omp parallel for num_threads(threads_for(&n, threads)) schedule(static)
     for (int64_t b = 0; b < groups; b++) {
         float *of_summary = room(width);

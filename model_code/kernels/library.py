@@ -13,6 +13,7 @@ import os
 import platform
 import shlex
 import shutil
+import struct
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -31,24 +32,30 @@ _log = logging.getLogger(__name__)
 
 def ready(*tensors: Tensor) -> bool:
     """Whether there are kernels, and they can work on these tensors: float32, on the CPU."""
-    fit = all(tensor.dtype == torch.float32 and tensor.device.type == "cpu" for tensor in tensors)
-    return fit and os.environ.get(SWITCH) != "off" and _library() is not None
+    for tensor in tensors:
+        if tensor.dtype is not torch.float32 or not tensor.is_cpu:
+            return False
+    return os.environ.get(SWITCH) != "off" and _library() is not None
 
 
-Argument = Tensor | Sequence[Tensor] | int | float
+Argument = Tensor | int | float | Sequence[Tensor] | Sequence[int] | Sequence[float]
 
 
 def call(kernel: str, *arguments: Argument) -> None:
     """Call a kernel with pointers to the tensors' memory, 64-bit integers and 32-bit floats.
 
-    Several tensors in one argument become an array of pointers.
+    Several of these in one argument become an array, which the kernel may read.
 
     Raises:
         ValueError: a tensor is not contiguous.
+        ctypes.ArgumentError: an argument is of another type than in the first call of this kernel.
     """
     library = _library()
     assert library is not None, "ready() is asked first"
-    getattr(library, kernel)(*map(_passed, arguments))
+    function = getattr(library, kernel)
+    if function.argtypes is None:  # with them, a call takes half the time
+        function.argtypes = [_type(argument) for argument in arguments]
+    function(*[_passed(argument) for argument in arguments])
 
 
 def require_fit(fit: bool, *tensors: Tensor) -> None:
@@ -57,14 +64,21 @@ def require_fit(fit: bool, *tensors: Tensor) -> None:
         raise ValueError(f"shapes do not fit: {', '.join(str(tuple(tensor.shape)) for tensor in tensors)}")
 
 
-def _passed(argument: Argument) -> object:
-    if isinstance(argument, Tensor):
-        return ctypes.c_void_p(_address(argument))
+def _type(argument: Argument) -> type[ctypes.c_void_p | ctypes.c_int64 | ctypes.c_float]:
     if isinstance(argument, float):
-        return ctypes.c_float(argument)
-    if isinstance(argument, int):
-        return ctypes.c_int64(argument)
-    return (ctypes.c_void_p * len(argument))(*map(_address, argument))
+        return ctypes.c_float
+    return ctypes.c_int64 if isinstance(argument, int) else ctypes.c_void_p
+
+
+def _passed(argument: Argument) -> int | float | bytes:
+    if isinstance(argument, Tensor):
+        return _address(argument)
+    if isinstance(argument, (int, float)):
+        return argument
+    if argument and isinstance(argument[0], float):
+        return struct.pack(f"{len(argument)}f", *argument)
+    numbers = [_address(value) if isinstance(value, Tensor) else value for value in argument]
+    return struct.pack(f"{len(numbers)}q", *numbers)
 
 
 def _address(tensor: Tensor) -> int:

@@ -41,7 +41,7 @@ class ActivationUnit(nn.Module):
 
     def __init__(self, width: int, hidden: tuple[int, ...], *, softmax: bool) -> None:
         super().__init__()
-        self.softmax = softmax
+        self.width, self.softmax = width, softmax
         self.first = linear(4 * width, hidden[0])
         self.others = nn.ModuleList(linear(a, b) for a, b in pairwise(hidden))
         self.score = linear(hidden[-1], 1, bias=not softmax)
@@ -66,12 +66,16 @@ class ActivationUnit(nn.Module):
         self, queries: Tensor, history: Tensor, mask: Tensor, offsets: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         self._require_fit(queries, history, mask, offsets)
-        layers = (self.first, *self.others, self.score)
-        parameters = [parameter for layer in layers for parameter in (layer.weight, layer.bias)]
-        result: tuple[Tensor, Tensor] = _Interest.apply(
-            queries, history, offsets, mask.sum(1), self.softmax, torch.is_grad_enabled(), *parameters
+        kept = torch.is_grad_enabled()
+        result: tuple[Tensor, Tensor] = Interest.apply(
+            queries, history, offsets, mask.sum(1), self.softmax, kept, *self.network()
         )
         return result
+
+    def network(self) -> list[Tensor | None]:
+        """Weight and bias of each layer and of the score."""
+        layers = (self.first, *self.others, self.score)
+        return [parameter for layer in layers for parameter in (layer.weight, layer.bias)]
 
     def offsets(self, shifts: Tensor, keys: Tensor) -> Tensor:
         """What queries that shift add to the first layer's sums: (P, hidden[0]), for events packed (P, d).
@@ -107,7 +111,7 @@ class ActivationUnit(nn.Module):
             library.require_fit(offsets.shape == (int(mask.sum()), len(first)), offsets, mask, first)
 
 
-class _Interest(torch.autograd.Function):
+class Interest(torch.autograd.Function):
     """The whole unit by the kernel: interests and weights."""
 
     @staticmethod
@@ -121,6 +125,7 @@ class _Interest(torch.autograd.Function):
         kept: bool,  # whether a backward pass will want the hidden layers
         *parameters: Tensor | None,  # weight and bias of each layer and of the score
     ) -> tuple[Tensor, Tensor]:
+        """Interests (B, C, d) and weights (B, C, L)."""
         ctx.set_materialize_grads(False)  # the weights rarely have one
         queries, history = queries.contiguous(), history.contiguous()
         none = history.new_empty(0)  # no memory: NULL
@@ -131,27 +136,27 @@ class _Interest(torch.autograd.Function):
         pairs = int(lengths.sum()) * candidates if kept else 0
         outputs = history.new_empty(pairs * sum(map(library.whole, hidden)))
         weights, interest = history.new_empty(groups, candidates, slots), torch.empty_like(queries)
-        ctx.sizes, widths = (groups, candidates, slots), torch.tensor([width, *hidden])
+        ctx.sizes, widths = (groups, candidates, slots), [width, *hidden]
         unit = *ctx.sizes, lengths, len(hidden), widths, layers, queries, history, shifts
         results = outputs, weights, interest
         library.call("activation_unit_forward", *unit, softmax, *results, torch.get_num_threads())
         ctx.softmax, ctx.absent = softmax, [values is None for values in (offsets, *parameters)]
-        ctx.save_for_backward(lengths, widths, queries, history, shifts, outputs, weights, *layers)
+        ctx.widths = widths
+        ctx.save_for_backward(lengths, queries, history, shifts, outputs, weights, *layers)
         return interest, weights
 
     @staticmethod
     @once_differentiable
-    def backward(
-        ctx: Any, of_interest: Tensor | None, of_weights: Tensor | None
-    ) -> tuple[Tensor | None, ...]:
-        lengths, widths, queries, history, shifts, outputs, weights, *layers = ctx.saved_tensors
+    def backward(ctx: Any, of_interest: Tensor | None, of_weights: Tensor | None) -> tuple[Any, ...]:
+        """Gradients of what `forward` was given."""
+        lengths, queries, history, shifts, outputs, weights, *layers = ctx.saved_tensors
         of_interest = torch.zeros_like(queries) if of_interest is None else of_interest.contiguous()
         of_weights = weights.new_empty(0) if of_weights is None else of_weights.contiguous()
         of_vectors = [torch.empty_like(values) for values in (queries, history, shifts)]
         of_layers = [torch.empty_like(values) for values in layers]
         library.call(
             "activation_unit_backward",
-            *(*ctx.sizes, lengths, len(widths) - 1, widths, layers, queries, history, shifts),
+            *(*ctx.sizes, lengths, len(ctx.widths) - 1, ctx.widths, layers, queries, history, shifts),
             *(ctx.softmax, outputs, weights, of_interest, of_weights, of_layers, *of_vectors),
             torch.get_num_threads(),
         )

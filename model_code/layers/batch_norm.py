@@ -33,9 +33,9 @@ class BatchNorm(nn.BatchNorm1d):
         self._follow(mean.detach(), variance.detach() * rows / max(rows - 1, 1))
         return centred * (variance + self.eps).rsqrt()
 
-    def alone(self, input: Tensor) -> bool:
-        """Whether the statistics are to be those of these rows alone, and there are enough for a variance."""
-        return self.training and len(input) > 1 and replicas.current(len(input)).processes == 1
+    def alone(self, rows: int) -> bool:
+        """Whether the statistics are those of so many rows alone, and these are enough for a variance."""
+        return self.training and rows > 1 and replicas.current(rows).processes == 1
 
     def running(self) -> tuple[Tensor, Tensor, float]:
         """The running mean and variance (width,), and how far to move them to a batch's, which is counted."""

@@ -51,14 +51,14 @@ class _Gather(torch.autograd.Function):
     def forward(  # type: ignore[override]
         ctx: Any, places: list[Tensor], first: int, paddings: list[int], *values: Tensor
     ) -> tuple[Tensor, ...]:
-        sizes, widths = torch.tensor([table.shape for table in values]).t().contiguous()
+        sizes, widths = zip(*(table.shape for table in values), strict=True)
         count, width = len(places[0]), sum(table.shape[1] for table in values)
         results = values[0].new_empty(first, width), values[0].new_empty(count - first, width)
         job, fit = (len(values), sizes, widths, places, first, count), torch.empty(1, dtype=torch.int64)
         library.call("gather", *job, values, results, fit, torch.get_num_threads())
         if not fit:
-            raise IndexError(f"an id is negative, or too large for tables of {sizes.tolist()} rows")
-        ctx.job, ctx.paddings, ctx.shapes = job, torch.tensor(paddings), [table.shape for table in values]
+            raise IndexError(f"an id is negative, or too large for tables of {list(sizes)} rows")
+        ctx.job, ctx.paddings, ctx.shapes = job, paddings, [table.shape for table in values]
         return results
 
     @staticmethod

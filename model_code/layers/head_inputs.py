@@ -19,7 +19,7 @@ def head_inputs(candidates: Tensor, history: Tensor, mask: Tensor, others: Seque
     Args:
         candidates: (B, C, d).
         history: (B, L, d).
-        mask: (B, L) bool, the valid slots; of none, the mean is 0.
+        mask: (B, L) bool, the valid slots, which come first; of none, the mean is 0.
         others: what follows, (B, C, width) each, or (B, 1, width) for all candidates of a group alike.
 
     Returns:
@@ -31,31 +31,44 @@ def head_inputs(candidates: Tensor, history: Tensor, mask: Tensor, others: Seque
         fit = history.shape == (groups, mask.shape[1], width) and len(mask) == groups
         fit = fit and all(shape in ((groups, count), (groups, 1)) for shape in rows)
         library.require_fit(fit, candidates, history, mask, *others)
-        inputs: Tensor = _HeadInputs.apply(mask, candidates, history, *others)
+        inputs: Tensor = HeadInputs.apply(mask.sum(1), candidates, history, *others)
         return inputs
     summary = masked_mean(history, mask)[:, None].expand_as(candidates)
     spread = [other.expand(-1, candidates.shape[1], -1) for other in others]
     return torch.cat([candidates, summary, candidates * summary, *spread], -1)
 
 
-class _HeadInputs(torch.autograd.Function):
+class HeadInputs(torch.autograd.Function):
     """`head_inputs` by the kernel."""
 
     @staticmethod
-    def forward(ctx: Any, mask: Tensor, *vectors: Tensor) -> Tensor:  # type: ignore[override]
-        mask, (candidates, history, *others) = mask.contiguous(), (part.contiguous() for part in vectors)
+    def forward(ctx: Any, lengths: Tensor, *vectors: Tensor) -> Tensor:  # type: ignore[override]
+        """What the head reads, of lengths (B,), candidates, history and others."""
+        candidates, history, *others = (part.contiguous() for part in vectors)
         groups, count, width = candidates.shape
-        rows, widths = (torch.tensor([other.shape[axis] for other in others]) for axis in (1, 2))
+        rows, widths = ([other.shape[axis] for other in others] for axis in (1, 2))
         summaries = candidates.new_empty(groups, width)
         result = candidates.new_empty(groups, count, 3 * width + sum(other.shape[2] for other in others))
-        job = (groups, count, mask.shape[1], width, mask, candidates, len(others), rows, widths, summaries)
+        job = (
+            groups,
+            count,
+            history.shape[1],
+            width,
+            lengths,
+            candidates,
+            len(others),
+            rows,
+            widths,
+            summaries,
+        )
         library.call("head_inputs_forward", *job, history, others, result, torch.get_num_threads())
         ctx.job, ctx.shapes = job, [part.shape for part in (candidates, history, *others)]
         return result
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Any, ...]:
+        """Gradients of what `forward` was given."""
         of_candidates, of_history, *of_others = (gradient.new_empty(shape) for shape in ctx.shapes)
         outputs = of_candidates, of_history, of_others
         threads = torch.get_num_threads()

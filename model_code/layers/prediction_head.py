@@ -33,23 +33,30 @@ class PredictionHead(nn.Module):
     def forward(self, inputs: Tensor) -> Tensor:
         """Score the rows (..., width) -> (...)."""
         rows = inputs.flatten(0, -2)
-        layers: list[Any] = list(self.layers)
-        *hidden, last = layers
-        dices = hidden[1::2]
-        if all(dice.norm.alone(rows) for dice in dices) and library.ready(rows, last.weight):
-            parameters = [
-                parameter
-                for layer, dice in zip(hidden[::2], dices, strict=True)
-                for parameter in (layer.weight, layer.bias, dice.alpha)
-            ]
-            norms = [dice.norm for dice in dices]
-            logits: Tensor = _Network.apply(rows, norms, *parameters, last.weight, last.bias)
+        if library.ready(rows) and self.has_kernel(len(rows)):
+            norms, parameters = self.network()
+            logits: Tensor = Network.apply(rows, norms, *parameters)
         else:
             logits = self.layers(rows)
         return logits.view(inputs.shape[:-1])
 
+    def has_kernel(self, rows: int) -> bool:
+        """Whether a kernel does the work for so many rows: it does in training."""
+        first, dice, *_ = self.layers
+        alone: bool = dice.norm.alone(rows)  # type: ignore[operator, union-attr]
+        return alone and library.ready(first.weight)  # type: ignore[arg-type]
 
-class _Network(torch.autograd.Function):
+    def network(self) -> tuple[list[BatchNorm], list[Tensor]]:
+        """The normalisations; and weight, bias and alpha of each layer, then weight and bias of the last."""
+        *hidden, last = self.layers
+        norms, parameters = [], []
+        for layer, dice in zip(hidden[::2], hidden[1::2], strict=True):
+            norms.append(dice.norm)
+            parameters += [layer.weight, layer.bias, dice.alpha]
+        return norms, [*parameters, last.weight, last.bias]  # type: ignore[list-item, return-value]
+
+
+class Network(torch.autograd.Function):
     """The whole network in training by the kernel, which moves the running statistics as `BatchNorm` does."""
 
     @staticmethod
@@ -59,6 +66,7 @@ class _Network(torch.autograd.Function):
         norms: list[BatchNorm],  # of each layer
         *parameters: Tensor,  # weight, bias and alpha of each layer, then weight and bias of the score
     ) -> Tensor:
+        """Logits (N,)."""
         rows, width = inputs.shape
         library.require_fit(parameters[0].shape[1] == width, inputs, parameters[0])
         inputs = inputs.contiguous()
@@ -66,22 +74,23 @@ class _Network(torch.autograd.Function):
         kept = inputs.new_empty((3 * rows + 2) * sum(map(library.whole, widths[1:])))
         means, variances, momenta = zip(*(norm.running() for norm in norms), strict=True)
         moments = [moment for both in zip(means, variances, strict=True) for moment in both]
-        network = (rows, len(norms), torch.tensor(widths), inputs, parameters, kept)
+        network = (rows, len(norms), widths, inputs, parameters, kept)
         logits = inputs.new_empty(rows)
         threads = torch.get_num_threads() if rows * parameters[0].numel() > LITTLE else 1
         statistics = moments, norms[0].eps, momenta[0]
         library.call("prediction_head_forward", *network, *statistics, logits, threads)
-        ctx.threads = threads
-        ctx.save_for_backward(network[2], inputs, kept, *parameters)
+        ctx.threads, ctx.widths = threads, widths
+        ctx.save_for_backward(inputs, kept, *parameters)
         return logits
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        widths, inputs, kept, *parameters = ctx.saved_tensors
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Any, ...]:
+        """Gradients of what `forward` was given."""
+        inputs, kept, *parameters = ctx.saved_tensors
         of_parameters = [torch.empty_like(parameter) for parameter in parameters]
         of_inputs = torch.empty_like(inputs)
-        network = (len(inputs), len(widths) - 1, widths, inputs, parameters, kept)
+        network = (len(inputs), len(ctx.widths) - 1, ctx.widths, inputs, parameters, kept)
         outputs = gradient.contiguous(), of_parameters, of_inputs
         library.call("prediction_head_backward", *network, *outputs, ctx.threads)
         return of_inputs, None, *of_parameters

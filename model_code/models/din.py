@@ -6,9 +6,9 @@ from torch import nn
 
 from model_code.groups import Group, LogShape, Output
 from model_code.layers.activation_unit import ActivationUnit
+from model_code.layers.attended_score import attended_score
 from model_code.layers.dropout import dropout
 from model_code.layers.embedding_table import EmbeddingTable
-from model_code.layers.head_inputs import head_inputs
 from model_code.layers.node_embedding import NodeEmbedding
 from model_code.layers.prediction_head import PredictionHead
 from model_code.settings import require, settings
@@ -80,9 +80,5 @@ class DIN(nn.Module):
     def forward(self, group: Group) -> Output:
         """Score the candidates of each group."""
         history, candidates = (dropout(part, self.dropout, self.training) for part in self.nodes(group))
-        mask = group.mask
-        interest = self.attention(candidates, history, mask)  # (B, C, d)
-        others = [interest]
-        if self.users is not None:
-            others.append(self.users(group.user)[:, None])
-        return Output(self.head(head_inputs(candidates, history, mask, others)), {})
+        others = [] if self.users is None else [self.users(group.user)[:, None]]
+        return Output(attended_score(self.attention, self.head, candidates, history, group, others), {})

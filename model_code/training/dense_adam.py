@@ -74,26 +74,30 @@ class KernelAdam:
         self.learning_rate, self.names, self.weights = learning_rate, list(weights), list(weights.values())
         self.moments = [torch.zeros_like(weight) for weight in self.weights]
         self.squares = [torch.zeros_like(weight) for weight in self.weights]
+        self.sizes = [weight.numel() for weight in self.weights]
         self.steps = [0] * len(self.weights)
 
     def step(self) -> None:
         """Update the weights."""
-        weights, gradients, moments, squares, rates, corrections = [], [], [], [], [], []
-        for index, weight in enumerate(self.weights):
-            if weight.grad is None:
-                continue
+        gradients = [weight.grad for weight in self.weights]
+        taken = [index for index, gradient in enumerate(gradients) if gradient is not None]
+        for index in taken:
             self.steps[index] += 1
-            weights.append(weight)
-            gradients.append(weight.grad.contiguous())
-            moments.append(self.moments[index])
-            squares.append(self.squares[index])
-            rates.append(self.learning_rate / (1 - BETA_1 ** self.steps[index]))
-            corrections.append(1 / sqrt(1 - BETA_2 ** self.steps[index]))
-        sizes = [weight.numel() for weight in weights]
-        numbers = torch.tensor(sizes), weights, gradients, moments, squares
-        threads = max(1, min(torch.get_num_threads(), sum(sizes) // LITTLE))
+        steps = [self.steps[index] for index in taken]
+        rates = {step: self.learning_rate / (1 - BETA_1**step) for step in {*steps}}
+        corrections = {step: 1 / sqrt(1 - BETA_2**step) for step in {*steps}}
+        sizes = [self.sizes[index] for index in taken]
         library.call(
-            "adam_step", len(sizes), *numbers, torch.tensor(rates), torch.tensor(corrections), threads
+            "adam_step",
+            len(taken),
+            sizes,
+            [self.weights[index] for index in taken],
+            [gradient.contiguous() for gradient in gradients if gradient is not None],
+            [self.moments[index] for index in taken],
+            [self.squares[index] for index in taken],
+            [rates[step] for step in steps],
+            [corrections[step] for step in steps],
+            max(1, min(torch.get_num_threads(), sum(sizes) // LITTLE)),
         )
 
     def tensors(self) -> dict[str, Tensor]:

@@ -51,6 +51,7 @@ class TrainingStep:
         self.names = ["total", "cross_entropy", *model.loss_weights]  # type: ignore[misc]
         self.names += [PENALTY] if self.decay else []
         self.sums = torch.zeros(len(self.names) + 1, dtype=torch.float64, device=device)
+        *self._totals, self._steps = self.sums  # views of each
         self.forward = model
         if replicas.count() > 1:
             self.forward = DistributedDataParallel(model, broadcast_buffers=False)
@@ -75,8 +76,9 @@ class TrainingStep:
         self.optimizer.step()
         with torch.no_grad():
             losses = [total, *(parts[name] for name in self.names[1:])]
-            self.sums[:-1].add_(torch.stack(losses), alpha=shard.weight)
-            self.sums[-1].add_(1)
+            for sum_, loss in zip(self._totals, losses, strict=True):
+                sum_.add_(loss, alpha=shard.weight)
+            self._steps.add_(1)
 
     def _loss(self, group: Group) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of a group, and its parts by name."""
