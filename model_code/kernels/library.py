@@ -48,14 +48,18 @@ def call(kernel: str, *arguments: Argument) -> None:
 
     Raises:
         ValueError: a tensor is not contiguous.
+        TypeError: there were more or fewer arguments in the first call of this kernel.
         ctypes.ArgumentError: an argument is of another type than in the first call of this kernel.
     """
     library = _library()
     assert library is not None, "ready() is asked first"
     function = getattr(library, kernel)
+    values = [_passed(argument) for argument in arguments]
     if function.argtypes is None:  # with them, a call takes half the time
         function.argtypes = [_type(argument) for argument in arguments]
-    function(*[_passed(argument) for argument in arguments])
+    if len(values) != len(function.argtypes):
+        raise TypeError(f"{kernel} takes {len(function.argtypes)} arguments, got {len(values)}")
+    function(*values)
 
 
 def require_fit(fit: bool, *tensors: Tensor) -> None:
