@@ -51,15 +51,6 @@ INLINE void next_pair(pair *at, int64_t events) {
     if (++at->event == events) at->event = 0, at->candidate++;
 }
 
-// Rows from one width to another; what is new is zero.
-static inline void widen(int64_t rows, int64_t width, const float *from, int64_t to_width, float *to) {
-    int64_t taken = width < to_width ? width : to_width;
-    for (int64_t i = 0; i < rows; i++) {
-        memcpy(to + i * to_width, from + i * width, 4 * taken);
-        memset(to + i * to_width + taken, 0, 4 * (to_width - taken));
-    }
-}
-
 // The products (rows, stride) of the pairs from `at` on, elementwise.
 static inline void pair_products(const unit *u, int64_t rows, pair at, int64_t events, const float *queries,
                                  const float *keys, float *products) {

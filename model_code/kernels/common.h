@@ -137,10 +137,22 @@ static inline void softmax(int64_t count, float *values) {
     for (int64_t i = 0; i < count; i += LANES) store(values + i, load(values + i) * scale);
 }
 
-// to (columns, to_row) = the transpose of from (rows, from_row).
+// to (columns, to_row) = the transpose of from (rows, from_row). Some rows at a time: both sides stay in the cache.
 static inline void transpose(int64_t rows, int64_t columns, const float *from, int64_t from_row, float *to, int64_t to_row) {
-    for (int64_t i = 0; i < rows; i++)
-        for (int64_t j = 0; j < columns; j++) to[j * to_row + i] = from[i * from_row + j];
+    for (int64_t begin = 0; begin < rows; begin += 16) {
+        int64_t end = begin + 16 < rows ? begin + 16 : rows;
+        for (int64_t j = 0; j < columns; j++)
+            for (int64_t i = begin; i < end; i++) to[j * to_row + i] = from[i * from_row + j];
+    }
+}
+
+// Rows from one width to another; what is new is zero.
+static inline void widen(int64_t rows, int64_t width, const float *from, int64_t to_width, float *to) {
+    int64_t taken = width < to_width ? width : to_width;
+    for (int64_t i = 0; i < rows; i++) {
+        memcpy(to + i * to_width, from + i * width, 4 * taken);
+        memset(to + i * to_width + taken, 0, 4 * (to_width - taken));
+    }
 }
 
 static inline float *zeros(int64_t count) {

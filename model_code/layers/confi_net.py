@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from model_code.layers.initialisation import linear, xavier
+from model_code.layers.leaky_network import leaky_network
 
 
 class ConfiNet(nn.Module):
@@ -34,10 +36,12 @@ class ConfiNet(nn.Module):
     def forward(self, interests: Tensor, context: Tensor) -> Tensor:
         """Weigh the experts: (..., K)."""
         width = interests.shape[-1]
+        others: list[Any] = list(self.others)
         of_interest, of_context = self.first.weight.split([width, 2 * width], 1)
-        shared = F.linear(context, of_context, self.first.bias).unsqueeze(-2)  # (..., 1, hidden)
-        vectors = F.linear(interests, of_interest) + shared  # (..., K, hidden)
-        for layer in self.others:
-            vectors = layer(F.leaky_relu(vectors))  # at last c (..., K, d)
+        start = F.linear(context.reshape(1, -1, 2 * width), of_context, self.first.bias)  # (1, N, hidden)
+        weights = [weight.mT[None] for weight in (of_interest, *(layer.weight for layer in others))]
+        biases = [layer.bias[None, None] for layer in others]
+        rows = interests.reshape(1, -1, *interests.shape[-2:])  # (1, N, K, d)
+        vectors = leaky_network(rows, start, weights, biases).view_as(interests)  # c
         scores: Tensor = (vectors * self.prototypes).sum(-1) / width**0.5
         return scores.softmax(-1)

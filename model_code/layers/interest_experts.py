@@ -5,19 +5,18 @@ from __future__ import annotations
 from itertools import pairwise
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from model_code.layers.batch_norm import BatchNorm
 from model_code.layers.initialisation import xavier
+from model_code.layers.leaky_network import leaky_network
 
 
 class InterestExperts(nn.Module):
     r"""K networks on the same input, each with its own batch normalisation: $o^k = f_k(BN_k(E'))$.
 
-    $f_k$ is ``width -> hidden -> 1`` with LeakyReLU. All K run as one batched product a layer. As they read
-    the same input, their normalisations have the same statistics: these are kept once, and each expert has
-    its own scale and shift.
+    $f_k$ is ``width -> hidden -> 1`` with LeakyReLU. As they read the same input, their normalisations have
+    the same statistics: these are kept once, and each expert has its own scale and shift.
 
     Shapes:
         inputs: (N, width), one row a (history, candidate) pair.
@@ -35,7 +34,7 @@ class InterestExperts(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Score the rows by every expert: (N, K)."""
-        outputs: Tensor = self.norm(inputs) * self.scale + self.shift  # (K, N, width)
-        for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
-            outputs = torch.baddbmm(bias, F.leaky_relu(outputs) if layer else outputs, weight)
-        return outputs.squeeze(-1).mT
+        bias, *biases = self.biases
+        rows = self.norm(inputs)[None, None]  # the same for all experts
+        outputs = leaky_network(rows, bias, list(self.weights), biases, self.scale, self.shift)
+        return outputs[:, 0, :, 0].mT

@@ -125,6 +125,22 @@ def batch_norm(rows, mean=None, variance=None, epsilon=1e-5):
     return (rows - mean) / np.sqrt(variance + epsilon)
 
 
+def leaky_network(inputs, start, weights, biases, scale=None, shift=None):
+    """Networks on groups of rows (E or 1, S, R, in): start (E, S, out), weights[layer] (E, in, out)."""
+    networks, groups, repeats = len(start), *inputs.shape[1:3]
+    out = np.zeros((networks, groups, repeats, weights[-1].shape[-1]))
+    for e in range(networks):
+        for s in range(groups):
+            for r in range(repeats):
+                x = inputs[e if len(inputs) > 1 else 0, s, r]
+                x = x if scale is None else x * scale[e, 0] + shift[e, 0]
+                x = weights[0][e].T @ x + start[e, s]
+                for weight, bias in zip(weights[1:], biases, strict=True):
+                    x = weight[e].T @ leaky(x) + bias[e, 0]
+                out[e, s, r] = x
+    return out
+
+
 def experts(rows, scale, shift, weights, biases, statistics=(None, None)):
     """K networks, each on its own batch normalisation of the rows (N, F); weights[layer] (K, in, out)."""
     out = np.zeros((len(rows), len(scale)))
