@@ -19,7 +19,9 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 SWITCH = "DEMINET_KERNELS"  # "off" leaves all work to PyTorch
@@ -35,16 +37,16 @@ def ready(*tensors: Tensor) -> bool:
     return fit and os.environ.get(SWITCH) != "off" and _library() is not None
 
 
-Argument = Tensor | Sequence[Tensor] | int | float
+Argument = Tensor | NDArray | Sequence[Tensor] | int | float
 
 
 def call(kernel: str, *arguments: Argument) -> None:
-    """Call a kernel with pointers to the tensors' memory, 64-bit integers and 32-bit floats.
+    """Call a kernel with pointers to the tensors' or arrays' memory, 64-bit integers and 32-bit floats.
 
     Several tensors in one argument become an array of pointers.
 
     Raises:
-        ValueError: a tensor is not contiguous.
+        ValueError: a tensor or an array is not contiguous.
     """
     library = _library()
     assert library is not None, "ready() is asked first"
@@ -60,6 +62,10 @@ def require_fit(fit: bool, *tensors: Tensor) -> None:
 def _passed(argument: Argument) -> object:
     if isinstance(argument, Tensor):
         return ctypes.c_void_p(_address(argument))
+    if isinstance(argument, np.ndarray):
+        if not argument.flags.c_contiguous:
+            raise ValueError(f"a kernel reads contiguous memory, got strides {argument.strides}")
+        return ctypes.c_void_p(argument.ctypes.data)
     if isinstance(argument, float):
         return ctypes.c_float(argument)
     if isinstance(argument, int):
