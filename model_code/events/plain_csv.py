@@ -13,9 +13,10 @@ from pathlib import Path
 import ibis
 import numpy as np
 import pyarrow as pa
+from ibis.expr.types import Value
 from numpy.typing import NDArray
 
-from model_code.events.checks import check, check_stripped
+from model_code.events.checks import IDS, check, check_stripped
 from model_code.events.engines.duckdb import NO_DELIMITER
 from model_code.events.engines.engine import Engine
 from model_code.events.raw_files import LONGEST_LINE, UNPACKING, chunks, open_bytes
@@ -48,18 +49,24 @@ def stage_plain(connection: Engine, raw: RawTable, source: SourceSettings) -> ib
     texts = {"behavior", "timestamp"} if source.time.unit == "iso" else {"behavior"}
     lines = PlainLines(raw.filled, raw.layout, texts)
     reader = pa.RecordBatchReader.from_batches(lines.schema, lines.batches())
-    plain = connection.stage_batches(reader, lambda table: check_stripped(_records(table), source))
-    if plain is None or not lines.complete:
+    # What is alike in all of them need not be written.
+    alike: dict[str, Value] = {name: ibis.null(str) for name in raw.layout.columns if name in IDS}
+    if len(raw.filled) == 1:
+        alike["file"] = ibis.literal(str(raw.filled[0]))
+    staged = connection.stage_batches(reader, lambda table: _checked(table, source).drop(*alike))
+    if staged is None or not lines.complete:
         return None
+    plain = staged.mutate(**alike)
     if not lines.odd:
         return plain
     odd = ibis.memtable(pa.Table.from_batches(lines.odd)).mutate(garbled=ibis.literal(False))
     checked = connection.keep(check(csv.records(odd, raw.layout), source))
-    return plain.union(checked) if lines.plain else checked  # of no rows, nobody knows that none is NULL
+    # Of no rows, nobody would know that none is NULL.
+    return plain.select(checked.columns).union(checked) if lines.plain else checked
 
 
-def _records(plain: ibis.Table) -> ibis.Table:
-    return plain.mutate(broken=ibis.literal(False))
+def _checked(plain: ibis.Table, source: SourceSettings) -> ibis.Table:
+    return check_stripped(plain.mutate(broken=ibis.literal(False)), source)
 
 
 class PlainLines:
