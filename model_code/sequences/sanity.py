@@ -60,7 +60,8 @@ def sanity(data: SequenceData, events: NDArray[np.int64]) -> dict[str, dict[str,
         negative, the share of candidates whose item is ``unknown`` or occurs in the ``history``.
     """
     rates = ClickRates.fit(data, events)
-    return {part: _judge(data, part, rates) for part in ("validation", "test")}
+    parts = ("validation", "test")
+    return dict(zip(parts, in_threads(lambda part: _judge(data, part, rates), parts), strict=True))
 
 
 def _judge(data: SequenceData, part: str, rates: ClickRates) -> dict[str, Any]:
