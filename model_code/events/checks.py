@@ -45,11 +45,15 @@ def check(records: ibis.Table, source: SourceSettings) -> ibis.Table:
 
     Returns:
         ``file``, ``reason`` (NULL if it passed), ``record`` (the raw text if it failed), the columns of ids
-        (see `stage_ids`), ``behavior``, ``timestamp`` in milliseconds UTC. Texts are without outer white
-        space, NULL if empty.
+        (see `stage_ids`), ``behavior``, ``timestamp`` in milliseconds UTC; ``row`` if the records have it.
+        Texts are without outer white space, NULL if empty.
     """
     texts = [name for name in (*IDS, "timestamp", "behavior") if name in records.columns]
-    records = records.mutate(**stripped(records, texts))
+    return check_stripped(records.mutate(**stripped(records, texts)), source)
+
+
+def check_stripped(records: ibis.Table, source: SourceSettings) -> ibis.Table:
+    """The same of records whose texts have no outer white space and are not empty, or are numbers already."""
     records = records.mutate(milliseconds=milliseconds(records.timestamp, source.time.unit))
     records = records.mutate(reason=_reason(records, source))
     failed = records.reason.notnull()
@@ -57,7 +61,7 @@ def check(records: ibis.Table, source: SourceSettings) -> ibis.Table:
     return records.select(
         "file",
         "reason",
-        *(["behavior"] if "behavior" in records.columns else []),
+        *(name for name in ("behavior", "row") if name in records.columns),
         **stage_ids(records, ids),
         record=ibis.ifelse(failed, records.record, None),
         timestamp=records.milliseconds,

@@ -19,6 +19,7 @@ from model_code.events.engines import start_engine
 from model_code.events.engines.engine import Engine
 from model_code.events.errors import IngestError
 from model_code.events.parquet_files import count_rows
+from model_code.events.plain_csv import stage_plain
 from model_code.events.plausibility import refuse_implausible
 from model_code.events.quarantine import quarantine
 from model_code.events.raw_table import LOG, RawTable, open_table
@@ -62,7 +63,11 @@ def ingest(source: SourceSettings, engine: EngineSettings, out: Path) -> ClickLo
         _set_zone(connection, source.time.zone)
         scan = raw.scan(connection)
         # One pass over the raw text; what follows reads a third of it, typed.
-        staged = connection.stage(check(scan.records, source), raw.layout.header_line)
+        staged = stage_plain(connection, raw, source)
+        if staged is None:
+            staged = connection.stage(check(scan.records, source), raw.layout.header_line)
+        else:
+            scan = replace(scan, rejects=None)
         found = survey(staged, scan, source)
         refuse_implausible(found, staged, scan, source, raw.count)
         categories = _categories(connection, source, engine)

@@ -96,7 +96,7 @@ def count_lines(path: Path) -> int:
     rest = b""
     try:
         with open_bytes(path) as file:
-            for chunk in _chunks(file):
+            for chunk in chunks(file):
                 whole, rest = _cut(rest + chunk)
                 lines, filled = _lines(whole)
                 count += filled
@@ -127,7 +127,8 @@ def _lines(block: bytes) -> tuple[int, int]:
     return len(lines), sum(map(bool, map(bytes.strip, lines)))
 
 
-def _chunks(file: BinaryIO) -> Iterator[bytes]:
+def chunks(file: BinaryIO) -> Iterator[bytes]:
+    """A file's bytes without a byte order mark at the start, some at a time."""
     yield file.read(len(codecs.BOM_UTF8)).removeprefix(codecs.BOM_UTF8)
     while chunk := file.read(CHUNK):
         yield chunk

@@ -9,10 +9,12 @@ import ibis
 from ibis.expr.types import BooleanValue, IntegerValue, StringValue, Value
 
 
-def as_integer(text: StringValue) -> IntegerValue:
+def as_integer(value: StringValue | IntegerValue) -> IntegerValue:
     """The 64-bit integer that a text is as a computer writes it, so that nothing is lost; else NULL."""
-    number = text.try_cast("int64")
-    return ibis.ifelse(number.cast("string") == text, number, ibis.null("int64"))
+    if isinstance(value, IntegerValue):
+        return value
+    number = value.try_cast("int64")
+    return ibis.ifelse(number.cast("string") == value, number, ibis.null("int64"))
 
 
 def stage_ids(records: ibis.Table, names: list[str]) -> dict[str, Value]:
@@ -21,7 +23,8 @@ def stage_ids(records: ibis.Table, names: list[str]) -> dict[str, Value]:
     for name in names:
         number = as_integer(records[name])
         columns[number_column(name)] = number
-        columns[name] = ibis.ifelse(number.isnull(), records[name], ibis.null(str))
+        is_text = isinstance(records[name], StringValue)
+        columns[name] = ibis.ifelse(number.isnull(), records[name], None) if is_text else ibis.null(str)
     return columns
 
 

@@ -20,7 +20,9 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 SWITCH = "DEMINET_KERNELS"  # "off" leaves all work to PyTorch
@@ -38,16 +40,16 @@ def ready(*tensors: Tensor) -> bool:
     return os.environ.get(SWITCH) != "off" and _library() is not None
 
 
-Argument = Tensor | int | float | Sequence[Tensor] | Sequence[int] | Sequence[float]
+Argument = Tensor | NDArray | int | float | Sequence[Tensor] | Sequence[int] | Sequence[float]
 
 
 def call(kernel: str, *arguments: Argument) -> None:
-    """Call a kernel with pointers to the tensors' memory, 64-bit integers and 32-bit floats.
+    """Call a kernel with pointers to the tensors' or arrays' memory, 64-bit integers and 32-bit floats.
 
     Several of these in one argument become an array, which the kernel may read.
 
     Raises:
-        ValueError: a tensor is not contiguous.
+        ValueError: a tensor or an array is not contiguous.
         TypeError: there were more or fewer arguments in the first call of this kernel.
         ctypes.ArgumentError: an argument is of another type than in the first call of this kernel.
     """
@@ -79,6 +81,10 @@ def _passed(argument: Argument) -> int | float | bytes:
         return _address(argument)
     if isinstance(argument, (int, float)):
         return argument
+    if isinstance(argument, np.ndarray):
+        if not argument.flags.c_contiguous:
+            raise ValueError(f"a kernel reads contiguous memory, got strides {argument.strides}")
+        return argument.ctypes.data
     if argument and isinstance(argument[0], float):
         return struct.pack(f"{len(argument)}f", *argument)
     numbers = [_address(value) if isinstance(value, Tensor) else value for value in argument]

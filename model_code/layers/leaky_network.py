@@ -110,21 +110,21 @@ class _Fused(torch.autograd.Function):
         products = networks * rows * sum(a * b for a, b in pairwise(widths))
         ctx.threads = torch.get_num_threads() if products > LITTLE else 1
         ctx.sizes = networks, *inputs.shape[:3], layers
-        numbers = torch.tensor(widths), torch.tensor(ctx.turned, dtype=torch.int64)
-        network = *ctx.sizes, *numbers, *vectors, memory, hidden
+        ctx.widths = widths
+        network = *ctx.sizes, widths, ctx.turned, *vectors, memory, hidden
         library.call("leaky_network_forward", *network, outputs, ctx.threads)
-        ctx.save_for_backward(*numbers, *vectors, hidden, *memory)
+        ctx.save_for_backward(*vectors, hidden, *memory)
         return outputs
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        widths, turned, inputs, start, scale, shift, hidden, *memory = ctx.saved_tensors
+        inputs, start, scale, shift, hidden, *memory = ctx.saved_tensors
         of_vectors = [torch.zeros_like(values) for values in (inputs, start, scale, shift)]
         of_memory = [torch.empty_like(values) for values in memory]
         library.call(
             "leaky_network_backward",
-            *(*ctx.sizes, widths, turned, inputs, start, scale, shift, memory, hidden),
+            *(*ctx.sizes, ctx.widths, ctx.turned, inputs, start, scale, shift, memory, hidden),
             *(gradient.contiguous(), *of_vectors, of_memory, ctx.threads),
         )
         of_parameters = [

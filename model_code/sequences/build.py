@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from model_code.events.split import SplitLog
 
 ORDER = ("user_id", "timestamp", "item_id", "category_id")  # of a split log, by the first that differs
-_BATCH = 1 << 22  # events held in memory at once while arrays are written
+_BATCH = 1 << 17  # events held in memory at once while arrays are written: they should fit in a cache
 _CHUNK = 1 << 16  # groups whose negatives are drawn at once
 
 

@@ -15,9 +15,10 @@ from model_code.kernels import library
 from model_code.sequences.data import Indices, Samples, SequenceData, index_type, period, take
 from model_code.sequences.hashing import Stream, below, counter_hash
 from model_code.sequences.settings import NegativeSampling
+from model_code.threads import in_threads
 
 _DRAWS = (1.5, 8)  # for each negative wanted: enough for nearly all groups; after which one is given up
-_USERS = 1 << 15  # whose events are sorted at once
+_USERS = 1 << 12  # whose events are sorted at once
 _CHUNK = 1 << 20  # targets looked through at once
 MOST_BY_KERNEL = 4096  # negatives of a group: the kernel keeps their items on a thread's stack
 
@@ -176,18 +177,25 @@ def _owned(data: SequenceData, part: str) -> tuple[NDArray[np.int32], Indices]:
     """Return the items of the events in a part's period, each user's sorted, and the bounds of the users."""
     first, end = period(data.manifest, part)
     owned = np.empty(len(data.item), dtype=np.int32)  # what is not filled takes no memory
-    counts = [np.zeros(1, dtype=np.int64)]
-    filled = 0
-    for start in range(0, len(data.user), _USERS):
+
+    def of_users(start: int) -> tuple[NDArray[np.int64], slice]:
+        """How many items some users own; puts them where the users' events begin, and says where that is."""
         offsets = data.user_offsets[start : start + _USERS + 1]
         events = slice(offsets[0], offsets[-1])
         inside = (data.timestamp[events] >= first) & (data.timestamp[events] < end)
         user = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))[inside]
         key = np.sort(user * data.identities + data.item[events][inside])
-        owned[filled : filled + len(key)] = key % data.identities
-        counts.append(np.bincount(user, minlength=len(offsets) - 1))
-        filled += len(key)
-    bounds = np.cumsum(np.concatenate(counts), dtype=index_type(len(owned)))
+        there = slice(events.start, events.start + len(key))
+        owned[there] = key % data.identities
+        return np.bincount(user, minlength=len(offsets) - 1), there
+
+    counts, places = zip(*in_threads(of_users, range(0, len(data.user), _USERS)), strict=True)
+    filled = 0
+    for place in places:
+        moved = slice(filled, filled + place.stop - place.start)
+        owned[moved], filled = owned[place], moved.stop
+    bounds = np.zeros(len(data.user) + 1, dtype=index_type(len(owned)))
+    np.cumsum(np.concatenate(counts), out=bounds[1:])
     return owned[:filled], bounds
 
 

@@ -12,10 +12,12 @@ from model_code.evaluation.metrics import auc
 from model_code.sequences.batches import scoring_rows
 from model_code.sequences.data import SequenceData
 from model_code.sequences.negatives import NegativeSampler
+from model_code.threads import in_threads, pieces
 
 # Groups of a part that are judged, a seeded subset: an AUC near .5 then has a standard error of .0006.
 _MOST_GROUPS = 250_000
 _CHUNK = 1 << 16  # groups drawn at once
+_IN_CACHE = 1 << 12  # groups whose histories are searched at once
 # The weight, in candidates, of a category's rate in that of an item, and of the overall rate in a category's.
 _PRIOR = 10.0
 
@@ -58,7 +60,8 @@ def sanity(data: SequenceData, events: NDArray[np.int64]) -> dict[str, dict[str,
         negative, the share of candidates whose item is ``unknown`` or occurs in the ``history``.
     """
     rates = ClickRates.fit(data, events)
-    return {part: _judge(data, part, rates) for part in ("validation", "test")}
+    parts = ("validation", "test")
+    return dict(zip(parts, in_threads(lambda part: _judge(data, part, rates), parts), strict=True))
 
 
 def _judge(data: SequenceData, part: str, rates: ClickRates) -> dict[str, Any]:
@@ -75,7 +78,7 @@ def _judge(data: SequenceData, part: str, rates: ClickRates) -> dict[str, Any]:
     }
     return {
         "groups": len(rows),
-        **{name: _auc(score) for name, score in scores.items()},
+        **dict(zip(scores, in_threads(_auc, scores.values()), strict=True)),
         "unknown": _by_class(~known),
         "history": _by_class(_in_history(data, part, rows, item)),
     }
@@ -97,10 +100,15 @@ def _in_history(
     """Return (groups, 1 + k) whether a candidate's item occurs in the group's history."""
     samples = data.parts[part]
     found = np.zeros(item.shape, dtype=bool)
-    for slot in range(data.settings.max_length):
-        event = samples.history_start[rows] + slot
-        valid = event < samples.history_end[rows]
-        found |= valid[:, None] & (data.item[np.where(valid, event, 0)][:, None] == item)
+
+    def search(groups: slice) -> None:
+        event, end = samples.history_start[rows[groups]], samples.history_end[rows[groups]]
+        for _ in range(data.settings.max_length):
+            valid = event < end
+            found[groups] |= valid[:, None] & (data.item[np.where(valid, event, 0)][:, None] == item[groups])
+            event += 1
+
+    in_threads(search, pieces(len(rows), _IN_CACHE))
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -108,6 +108,17 @@ class DuckDB(Engine):
         write_parquet(self._connection, records, path)
         staged = read_parquet(self._connection, path, file_row_number=True)
         return staged.rename(row="file_row_number")
+
+    def stage_batches(
+        self, batches: pa.RecordBatchReader, staged: Callable[[ibis.Table], ibis.Table]
+    ) -> ibis.Table:
+        """See `Engine.stage_batches`."""
+        name = ibis.util.gen_name("batches")
+        path = self._scratch / f"{name}.parquet"
+        self._connection.con.register(name, batches)
+        write_parquet(self._connection, staged(self._connection.table(name)), path)
+        self._connection.con.unregister(name)
+        return read_parquet(self._connection, path)
 
     def keep(self, rows: ibis.Table) -> ibis.Table:
         """See `Engine.keep`."""

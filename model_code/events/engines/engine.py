@@ -71,6 +71,20 @@ class Engine(Protocol):
             The same with ``row``: within a file, successive numbers in file order.
         """
 
+    def stage_batches(
+        self, batches: pa.RecordBatchReader, staged: Callable[[ibis.Table], ibis.Table]
+    ) -> ibis.Table | None:
+        """Run an expression over batches that this process reads, once, and keep the outcome until the end.
+
+        Args:
+            batches: the reader; nothing is read of it if there is no outcome.
+            staged: makes the expression of the batches' table; rows may come in any order.
+
+        Returns:
+            The outcome; ``None`` where data do not go through this process.
+        """
+        return None
+
     def keep(self, rows: ibis.Table) -> ibis.Table:
         """Run an expression that is used several times, and keep the outcome until the end."""
 

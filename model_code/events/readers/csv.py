@@ -33,14 +33,20 @@ def columns(path: Path) -> tuple[Column, ...] | None:
 
 def scan(engine: Engine, paths: Sequence[Path], layout: Layout) -> Scan:
     """Split lines into fields; one with more or fewer than the header, or with stray quotes, is broken."""
+    read = engine.read_lines(paths, layout.header_line)
+    return Scan(records(read.table, layout), read.rejects)
+
+
+def records(lines: ibis.Table, layout: Layout) -> ibis.Table:
+    """The records of lines, as `Scan.records`; ``row`` is kept if lines have it."""
     if layout.names is None:
         raise ValueError("the fields of a CSV line have no names of their own")
-    read = engine.read_lines(paths, layout.header_line)
-    fields = _split(read.table.record)
-    sound = ~read.table.garbled & (fields.length() == len(layout.names))
-    lines = read.table.mutate(fields=ibis.ifelse(sound, fields, ibis.null("array<string>")))
+    fields = _split(lines.record)
+    sound = ~lines.garbled & (fields.length() == len(layout.names))
+    lines = lines.mutate(fields=ibis.ifelse(sound, fields, ibis.null("array<string>")))
     wanted = {name: lines.fields[layout.names.index(raw)] for name, raw in layout.columns.items()}
-    return Scan(lines.select("file", "record", broken=lines.fields.isnull(), **wanted), read.rejects)
+    kept = [name for name in ("file", "record", "row") if name in lines.columns]
+    return lines.select(*kept, broken=lines.fields.isnull(), **wanted)
 
 
 def _split(line: StringValue) -> ArrayValue:

@@ -14,6 +14,7 @@ from model_code.events import raw_files
 from model_code.events.engine import EngineSettings
 from model_code.events.errors import IngestError
 from model_code.events.health import measure
+from model_code.events.plain_csv import stage_plain
 from model_code.events.raw_files import count_lines, find_files, first_line
 from model_code.events.source import CategoryTableSettings, TimeSettings
 from model_code.events.split import SplitLog, SplitSettings, split
@@ -182,31 +183,28 @@ def test_a_location_that_cannot_be_looked_up_is_named(tmp_path, location):
         find(tmp_path / location)
 
 
-def test_a_file_that_changes_while_it_is_read_is_noticed(tmp_path, monkeypatch):
+def before_reading(monkeypatch, plain, act):
+    """Act when the files were looked through, and before their records are read, plain lines apart or not."""
+
+    def stage(*arguments):
+        act()
+        return stage_plain(*arguments) if plain else None
+
+    monkeypatch.setattr("model_code.events.ingest.stage_plain", stage)
+
+
+@pytest.mark.parametrize("plain", [True, False])
+def test_a_file_that_changes_while_it_is_read_is_noticed(tmp_path, monkeypatch, plain):
     write(tmp_path / "a.csv", "u,i,t", *[f"1,{number},{T0}" for number in range(9)])
-    check = "model_code.events.ingest.check"
-
-    def change(records, source):
-        from model_code.events.checks import check
-
-        os.truncate(tmp_path / "a.csv", 60)
-        return check(records, source)
-
-    monkeypatch.setattr(check, change)
+    before_reading(monkeypatch, plain, lambda: os.truncate(tmp_path / "a.csv", 60))
     with pytest.raises(IngestError, match=r"a\.csv holds 9 records, but \d were read; did a file change"):
         run(tmp_path / "a.csv", tmp_path / "out")
 
 
-def test_a_file_that_goes_away_while_it_is_read_is_named(tmp_path, monkeypatch):
+@pytest.mark.parametrize("plain", [True, False])
+def test_a_file_that_goes_away_while_it_is_read_is_named(tmp_path, monkeypatch, plain):
     write(tmp_path / "a.csv", "u,i,t", f"1,2,{T0}")
-
-    def remove(records, source):
-        from model_code.events.checks import check
-
-        (tmp_path / "a.csv").unlink()
-        return check(records, source)
-
-    monkeypatch.setattr("model_code.events.ingest.check", remove)
+    before_reading(monkeypatch, plain, (tmp_path / "a.csv").unlink)
     with pytest.raises(IngestError, match=r"a\.csv stopped: (.|\n)*should stay in place"):
         run(tmp_path / "a.csv", tmp_path / "out")
     assert not (tmp_path / "out").exists()

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model_code.events.split import PARTS
+from model_code.sequences import samples
 from model_code.sequences.data import index_type
 from model_code.sequences.samples import cut_blocks, make_samples
 from model_code.sequences.settings import SequenceSettings
@@ -29,18 +30,25 @@ def by_hand(
     return {part: [(p, row, history) for _, row, p, history in sorted(rows)] for part, rows in found.items()}
 
 
+@pytest.mark.parametrize("unit", [1, 2**59])  # times too far apart to be sorted with positions in one number
+@pytest.mark.parametrize("at_once", [1, 7, samples._EVENTS])
 @given(users=TIMES, cuts=st.tuples(st.integers(0, 12), st.integers(0, 12)), length=st.integers(1, 5))
-def test_samples_equal_loops(users: list[list[int]], cuts: tuple[int, int], length: int) -> None:
-    named = {"validation_timestamp": min(cuts), "split_timestamp": max(cuts)}
+def test_samples_equal_loops(
+    users: list[list[int]], cuts: tuple[int, int], length: int, at_once: int, unit: int
+) -> None:
+    named = {"validation_timestamp": unit * min(cuts), "split_timestamp": unit * max(cuts)}
+    users = [[unit * time for time in times] for times in users]
     timestamp = np.concatenate(users).astype(np.int64)
     offsets = np.cumsum([0, *map(len, users)])
-    made = make_samples(timestamp, offsets, named, SequenceSettings(max_length=length))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(samples, "_EVENTS", at_once)
+        made = make_samples(timestamp, offsets, named, SequenceSettings(max_length=length))
     for part, expected in by_hand(users, named, length).items():
-        samples = made[part]
-        ranges = zip(samples.history_start, samples.history_end, strict=True)
+        found = made[part]
+        ranges = zip(found.history_start, found.history_end, strict=True)
         histories = [list(range(start, end)) for start, end in ranges]
-        assert list(zip(samples.position, samples.user, histories, strict=True)) == expected
-        for array in (samples.position, samples.user, samples.history_start, samples.history_end):
+        assert list(zip(found.position, found.user, histories, strict=True)) == expected
+        for array in (found.position, found.user, found.history_start, found.history_end):
             assert array.dtype == np.int32
 
 
