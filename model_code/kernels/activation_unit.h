@@ -9,6 +9,7 @@
 
 #pragma once
 
+#include "calls.h"
 #include "common.h"
 
 #define CHUNK 48 // pairs; a multiple of the rows that a product takes at once

@@ -1,5 +1,6 @@
 // The cross-entropy of logits whose first column is positive and whose others are negative, and its gradient.
 
+#include "calls.h"
 #include "common.h"
 
 // loss (1,): the mean over all logits (rows, columns); gradient: of it.

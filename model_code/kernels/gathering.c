@@ -1,5 +1,6 @@
 // Rows of tables, gathered side by side, and the sums of what comes back for each row.
 
+#include "calls.h"
 #include "common.h"
 
 #define MANY 4096 // rows from which threads are worth waking

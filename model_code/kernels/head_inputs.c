@@ -1,5 +1,6 @@
 // What a head reads of a candidate q and a history: [q | s | q s | others], with s the mean of the history.
 
+#include "calls.h"
 #include "common.h"
 
 #define MANY 100000 // numbers from which a thread is worth waking

@@ -3,6 +3,7 @@
 // Threads divide the columns of each layer, so that each has the batch's statistics of its columns to itself, and no
 // sum depends on the number of threads. Rows have room for whole vectors; what stands there beyond the width is zero.
 
+#include "calls.h"
 #include "common.h"
 
 #define PANEL (2 * WIDE) // columns that a product takes at once

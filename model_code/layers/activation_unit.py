@@ -41,7 +41,7 @@ class ActivationUnit(nn.Module):
 
     def __init__(self, width: int, hidden: tuple[int, ...], *, softmax: bool) -> None:
         super().__init__()
-        self.width, self.softmax = width, softmax
+        self.softmax = softmax
         self.first = linear(4 * width, hidden[0])
         self.others = nn.ModuleList(linear(a, b) for a, b in pairwise(hidden))
         self.score = linear(hidden[-1], 1, bias=not softmax)
@@ -66,9 +66,8 @@ class ActivationUnit(nn.Module):
         self, queries: Tensor, history: Tensor, mask: Tensor, offsets: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         self._require_fit(queries, history, mask, offsets)
-        kept = torch.is_grad_enabled()
-        result: tuple[Tensor, Tensor] = Interest.apply(
-            queries, history, offsets, mask.sum(1), self.softmax, kept, *self.network()
+        result: tuple[Tensor, Tensor] = _Interest.apply(
+            queries, history, offsets, mask.sum(1), self.softmax, torch.is_grad_enabled(), *self.network()
         )
         return result
 
@@ -111,7 +110,7 @@ class ActivationUnit(nn.Module):
             library.require_fit(offsets.shape == (int(mask.sum()), len(first)), offsets, mask, first)
 
 
-class Interest(torch.autograd.Function):
+class _Interest(torch.autograd.Function):
     """The whole unit by the kernel: interests and weights."""
 
     @staticmethod
@@ -125,7 +124,6 @@ class Interest(torch.autograd.Function):
         kept: bool,  # whether a backward pass will want the hidden layers
         *parameters: Tensor | None,  # weight and bias of each layer and of the score
     ) -> tuple[Tensor, Tensor]:
-        """Interests (B, C, d) and weights (B, C, L)."""
         ctx.set_materialize_grads(False)  # the weights rarely have one
         queries, history = queries.contiguous(), history.contiguous()
         none = history.new_empty(0)  # no memory: NULL
@@ -147,8 +145,9 @@ class Interest(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, of_interest: Tensor | None, of_weights: Tensor | None) -> tuple[Any, ...]:
-        """Gradients of what `forward` was given."""
+    def backward(
+        ctx: Any, of_interest: Tensor | None, of_weights: Tensor | None
+    ) -> tuple[Tensor | None, ...]:
         lengths, queries, history, shifts, outputs, weights, *layers = ctx.saved_tensors
         of_interest = torch.zeros_like(queries) if of_interest is None else of_interest.contiguous()
         of_weights = weights.new_empty(0) if of_weights is None else of_weights.contiguous()

@@ -31,19 +31,18 @@ def head_inputs(candidates: Tensor, history: Tensor, mask: Tensor, others: Seque
         fit = history.shape == (groups, mask.shape[1], width) and len(mask) == groups
         fit = fit and all(shape in ((groups, count), (groups, 1)) for shape in rows)
         library.require_fit(fit, candidates, history, mask, *others)
-        inputs: Tensor = HeadInputs.apply(mask.sum(1), candidates, history, *others)
+        inputs: Tensor = _HeadInputs.apply(mask.sum(1), candidates, history, *others)
         return inputs
     summary = masked_mean(history, mask)[:, None].expand_as(candidates)
     spread = [other.expand(-1, candidates.shape[1], -1) for other in others]
     return torch.cat([candidates, summary, candidates * summary, *spread], -1)
 
 
-class HeadInputs(torch.autograd.Function):
+class _HeadInputs(torch.autograd.Function):
     """`head_inputs` by the kernel."""
 
     @staticmethod
     def forward(ctx: Any, lengths: Tensor, *vectors: Tensor) -> Tensor:  # type: ignore[override]
-        """What the head reads, of lengths (B,), candidates, history and others."""
         candidates, history, *others = (part.contiguous() for part in vectors)
         groups, count, width = candidates.shape
         rows, widths = ([other.shape[axis] for other in others] for axis in (1, 2))
@@ -67,8 +66,7 @@ class HeadInputs(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Any, ...]:
-        """Gradients of what `forward` was given."""
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         of_candidates, of_history, *of_others = (gradient.new_empty(shape) for shape in ctx.shapes)
         outputs = of_candidates, of_history, of_others
         threads = torch.get_num_threads()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -35,7 +36,7 @@ class PredictionHead(nn.Module):
         rows = inputs.flatten(0, -2)
         if library.ready(rows) and self.has_kernel(len(rows)):
             norms, parameters = self.network()
-            logits: Tensor = Network.apply(rows, norms, *parameters)
+            logits: Tensor = _Network.apply(rows, norms, *parameters)
         else:
             logits = self.layers(rows)
         return logits.view(inputs.shape[:-1])
@@ -56,7 +57,22 @@ class PredictionHead(nn.Module):
         return norms, [*parameters, last.weight, last.bias]  # type: ignore[list-item, return-value]
 
 
-class Network(torch.autograd.Function):
+def moments(norms: Sequence[BatchNorm]) -> tuple[list[Tensor], float, float]:
+    """What the kernel needs of the normalisations: mean and variance of each, epsilon and momentum."""
+    running = [norm.running() for norm in norms]
+    return (
+        [moment for mean, variance, _ in running for moment in (mean, variance)],
+        norms[0].eps,
+        running[0][2],
+    )
+
+
+def threads_for(rows: int, weight: Tensor) -> int:
+    """How many threads so many rows are worth, with such a weight in the first layer."""
+    return torch.get_num_threads() if rows * weight.numel() > LITTLE else 1
+
+
+class _Network(torch.autograd.Function):
     """The whole network in training by the kernel, which moves the running statistics as `BatchNorm` does."""
 
     @staticmethod
@@ -66,27 +82,21 @@ class Network(torch.autograd.Function):
         norms: list[BatchNorm],  # of each layer
         *parameters: Tensor,  # weight, bias and alpha of each layer, then weight and bias of the score
     ) -> Tensor:
-        """Logits (N,)."""
         rows, width = inputs.shape
         library.require_fit(parameters[0].shape[1] == width, inputs, parameters[0])
         inputs = inputs.contiguous()
         widths = [width, *map(len, parameters[1:-2:3])]
         kept = inputs.new_empty((3 * rows + 2) * sum(map(library.whole, widths[1:])))
-        means, variances, momenta = zip(*(norm.running() for norm in norms), strict=True)
-        moments = [moment for both in zip(means, variances, strict=True) for moment in both]
         network = (rows, len(norms), widths, inputs, parameters, kept)
         logits = inputs.new_empty(rows)
-        threads = torch.get_num_threads() if rows * parameters[0].numel() > LITTLE else 1
-        statistics = moments, norms[0].eps, momenta[0]
-        library.call("prediction_head_forward", *network, *statistics, logits, threads)
-        ctx.threads, ctx.widths = threads, widths
+        ctx.threads, ctx.widths = threads_for(rows, parameters[0]), widths
+        library.call("prediction_head_forward", *network, *moments(norms), logits, ctx.threads)
         ctx.save_for_backward(inputs, kept, *parameters)
         return logits
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Any, ...]:
-        """Gradients of what `forward` was given."""
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         inputs, kept, *parameters = ctx.saved_tensors
         of_parameters = [torch.empty_like(parameter) for parameter in parameters]
         of_inputs = torch.empty_like(inputs)

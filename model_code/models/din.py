@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from torch import nn
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
 
 from model_code.groups import Group, LogShape, Output
+from model_code.kernels.library import call
 from model_code.layers.activation_unit import ActivationUnit
-from model_code.layers.attended_score import attended_score
 from model_code.layers.dropout import dropout
 from model_code.layers.embedding_table import EmbeddingTable
+from model_code.layers.head_inputs import head_inputs
 from model_code.layers.node_embedding import NodeEmbedding
-from model_code.layers.prediction_head import PredictionHead
+from model_code.layers.prediction_head import PredictionHead, moments, threads_for
 from model_code.settings import require, settings
+
+
+def _sizes(width: int, biases: Sequence[Tensor | None]) -> tuple[int, list[int]]:
+    """The number of layers behind an input of that width, and the widths of it and of them."""
+    return len(biases), [width, *(len(bias) for bias in biases if bias is not None)]
 
 
 @settings
@@ -80,5 +89,40 @@ class DIN(nn.Module):
     def forward(self, group: Group) -> Output:
         """Score the candidates of each group."""
         history, candidates = (dropout(part, self.dropout, self.training) for part in self.nodes(group))
-        others = [] if self.users is None else [self.users(group.user)[:, None]]
-        return Output(attended_score(self.attention, self.head, candidates, history, group, others), {})
+        mask = group.mask
+        interest = self.attention(candidates, history, mask)  # (B, C, d)
+        others = [interest]
+        if self.users is not None:
+            others.append(self.users(group.user)[:, None])
+        return Output(self.head(head_inputs(candidates, history, mask, others)), {})
+
+    def gradients(self, group: Group) -> Tensor | None:
+        """See `OwnGradients`: one kernel does all of it, unless there is dropout or a vector of the user."""
+        groups, count = group.candidate_item.shape
+        plain = self.training and self.dropout == 0 and self.users is None
+        if not plain or not (self.nodes.has_kernel() and self.head.has_kernel(groups * count)):
+            return None
+        tables, unit, (norms, head) = self.nodes.rows(group), self.attention.network(), self.head.network()
+        values, absent = [table.values for table in tables], torch.empty(0)  # no memory: NULL
+        weights = [*values, *(absent if weight is None else weight for weight in unit), *head]
+        of_weights = [torch.empty_like(weight) for weight in weights]
+        cuts = slice(len(values)), slice(len(values), -len(head)), slice(-len(head), None)
+        of_tables, of_unit, of_head = ((weights[cut], of_weights[cut]) for cut in cuts)
+        sizes, widths = zip(*(table.shape for table in values), strict=True)
+        paddings = [-1 if table.padding is None else table.padding for table in tables]
+        places = [table.places for table in tables]
+        loss, fit = torch.empty(()), torch.empty(1, dtype=torch.int64)
+        call(
+            "din_gradients",
+            *(groups, count, group.history_item.shape[1], group.length.long()),
+            *(len(tables), sizes, widths, places, paddings, *of_tables),
+            *(*_sizes(self.nodes.width, unit[1:-1:2]), *of_unit, self.attention.softmax),
+            *(*_sizes(4 * self.nodes.width, head[1:-2:3]), *of_head, *moments(norms)),
+            *(threads_for(groups * count, head[0]), loss, fit, torch.get_num_threads()),
+        )
+        if not fit:
+            raise IndexError(f"an id is negative, or too large for tables of {list(sizes)} rows")
+        for weight, gradient in zip((*values, *unit, *head), of_weights, strict=True):
+            if weight is not None:
+                weight.grad = gradient
+        return loss

@@ -8,6 +8,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from model_code import replicas
 from model_code.groups import Group, Output
+from model_code.models.own_gradients import OwnGradients
 from model_code.training.cross_entropy import cross_entropy
 from model_code.training.optimizers import ModelOptimizer
 from model_code.training.penalty import embedding_penalty, looked_up
@@ -46,6 +47,7 @@ class TrainingStep:
 
     def __init__(self, model: nn.Module, optimizer: ModelOptimizer, settings: TrainingSettings) -> None:
         self.model, self.optimizer, self.seed = model, optimizer, settings.seed
+        self.own = model if isinstance(model, OwnGradients) else None
         device = next(model.parameters()).device
         self.decay = settings.embedding_weight_decay
         self.names = ["total", "cross_entropy", *model.loss_weights]  # type: ignore[misc]
@@ -71,14 +73,26 @@ class TrainingStep:
         alone = shard.processes == 1  # then all groups are its own
         part = group if alone else Group(*(field[shard.start : shard.end] for field in group))
         with replicas.sharing(shard):
-            total, parts = self._loss(part)
-            (total if alone else total * shard.weight).backward()
+            total, parts = self._by_the_model(part, shard) or self._by_autograd(part, shard)
         self.optimizer.step()
         with torch.no_grad():
             losses = [total, *(parts[name] for name in self.names[1:])]
             for sum_, loss in zip(self._totals, losses, strict=True):
                 sum_.add_(loss, alpha=shard.weight)
             self._steps.add_(1)
+
+    def _by_the_model(self, group: Group, shard: replicas.Shard) -> tuple[Tensor, dict[str, Tensor]] | None:
+        """The losses, as `_loss` gives them, once the model has computed the gradients, if it can."""
+        if self.own is None or self.decay or shard.processes > 1:
+            return None
+        loss = self.own.gradients(group)
+        return None if loss is None else (loss, {"cross_entropy": loss})
+
+    def _by_autograd(self, group: Group, shard: replicas.Shard) -> tuple[Tensor, dict[str, Tensor]]:
+        """The losses after the backward pass."""
+        total, parts = self._loss(group)
+        (total if shard.processes == 1 else total * shard.weight).backward()
+        return total, parts
 
     def _loss(self, group: Group) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of a group, and its parts by name."""

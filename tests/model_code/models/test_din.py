@@ -3,10 +3,13 @@
 import literal
 import numpy as np
 import pytest
-from examples import array, close, log_shape, random_group, randomise
+import torch
+from examples import SIZES, array, close, log_shape, random_group, randomise
 
+from model_code.kernels import library
 from model_code.models.din import DIN, DINSettings
 from model_code.settings import SettingsError
+from model_code.training.cross_entropy import cross_entropy
 
 LENGTHS = [6, 1, 3, 7]
 
@@ -62,3 +65,58 @@ def test_equals_the_equations(softmax, user_embedding):
 def test_bad_settings_are_named(key, value):
     with pytest.raises(SettingsError, match=f"din.{key} = "):
         DINSettings(**{key: value})
+
+
+def gradients(model, group, *, own):
+    """Loss, gradients and running statistics of a batch, from the statistics at the start."""
+    for dice in model.head.layers[1::2]:
+        dice.norm.reset_running_stats()
+    model.zero_grad()
+    if own:
+        loss = model.gradients(group)
+    else:
+        loss = cross_entropy(model(group).logits)
+        loss.backward()
+    buffers = [buffer.clone() for buffer in model.buffers()]
+    return [loss.detach(), *(parameter.grad for parameter in model.parameters()), *buffers]
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize(
+    ("softmax", "unit_hidden", "hidden", "lengths"),
+    [(True, (80, 40), (200, 80), LENGTHS), (False, (5,), (7, 3, 9), [0, 2, 9, 1, 30])],
+)
+def test_own_gradients_are_those_of_autograd(keep_threads, softmax, unit_hidden, hidden, lengths, threads):
+    torch.set_num_threads(threads)
+    settings = DINSettings(embedding_width=5, softmax=softmax, unit_hidden=unit_hidden, hidden=hidden)
+    model = randomise(DIN(settings, log_shape(max_length=30))).float().train()
+    group = random_group(lengths, candidates=3)
+    if model.gradients(group) is None:
+        pytest.skip("no C compiler: there are no kernels to call in turn")
+    for ours, expected in zip(
+        gradients(model, group, own=True), gradients(model, group, own=False), strict=True
+    ):
+        torch.testing.assert_close(ours, expected, rtol=1e-6, atol=1e-7)
+    exact = gradients(model.double(), group, own=False)
+    for ours, expected in zip(gradients(model.float(), group, own=True), exact, strict=True):
+        torch.testing.assert_close(ours.to(expected.dtype), expected, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("setting", [{"user_embedding": True}, {"embedding_dropout": 0.1}])
+def test_autograd_is_needed_where_the_kernel_does_not_serve(setting, monkeypatch):
+    group = random_group(LENGTHS, candidates=3)
+    assert DIN(DINSettings(**setting), log_shape()).train().gradients(group) is None
+    assert DIN(DINSettings(), log_shape()).eval().gradients(group) is None
+    assert DIN(DINSettings(), log_shape()).double().gradients(group) is None
+    monkeypatch.setenv(library.SWITCH, "off")
+    assert DIN(DINSettings(), log_shape()).train().gradients(group) is None
+
+
+def test_own_gradients_refuse_an_id_that_no_table_has():
+    model = DIN(DINSettings(), log_shape()).train()
+    group = random_group(LENGTHS, candidates=3)
+    if model.gradients(group) is None:
+        pytest.skip("no C compiler: there is no kernel that could read beyond a table")
+    group.candidate_item[0, 0] = SIZES.items
+    with pytest.raises(IndexError, match="too large for tables of"):
+        model.gradients(group)
