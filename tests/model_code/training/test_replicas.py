@@ -114,7 +114,7 @@ def start(data_folder, folder, **settings):
 def test_a_stopped_run_goes_on_with_another_number_of_processes(data_folder, tmp_path, before, after):
     # DIN is smooth. DemiNet has LeakyReLUs: when rounding moves an input across 0, a gradient makes a step,
     # after which two runs part.
-    settings = {"name": "din", "epochs": 3, "row_updates_from": 1}
+    settings = {"name": "din", "epochs": 4, "patience": 4, "row_updates_from": 1}
     whole = train_small(data_folder, tmp_path / "whole", tmp_path / "other", **settings)
     process = start(data_folder, tmp_path, processes=before, **settings)
     process.send_signal(signal.SIGINT)
