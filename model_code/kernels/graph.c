@@ -15,7 +15,7 @@ typedef struct {
 } histories;
 
 typedef struct {
-    int64_t count, drawn, first;   // the graph itself and views of it; of the groups that chances are of, the first here
+    int64_t count, drawn, first;   // the graph and its views; of the groups that chances are of, the first here
     int16_t least;                 // chance of an edge that stays
     const int16_t *const *chances; // (count - 1, drawn, ...) for each kind of edges
 } views;
