@@ -12,7 +12,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from model_code.groups import UNKNOWN, Group
-from model_code.replicas import current
+from model_code.kernels import library
+from model_code.replicas import Shard, current
+
+VIEWS = 2  # of a graph, beside itself
 
 
 class Edges(NamedTuple):
@@ -83,7 +86,9 @@ def offsets(neighbors: int) -> tuple[tuple[int, int], tuple[int, int]]:
 
 
 @torch.no_grad()
-def build_edges(nodes: Tensor, group: Group, *, neighbors: int, threshold: float) -> Edges:
+def build_edges(
+    nodes: Tensor, group: Group, *, neighbors: int, threshold: float, dropout: float | None = None
+) -> Edges:
     r"""Build the graph of each history from its layer-0 node vectors. No gradient passes.
 
     $N_{in}(i)$, the ``neighbors`` positions before i (Eq. 1); $N_{out}(i)$, those after i (Eq. 2);
@@ -99,10 +104,13 @@ def build_edges(nodes: Tensor, group: Group, *, neighbors: int, threshold: float
         group: the histories' ids and lengths.
         neighbors: epsilon, the reach of the contextual relations, in positions.
         threshold: t, the least cosine of a similarity edge.
+        dropout: if there is one, `add_views` with it follows.
 
     Returns:
-        Edges without a view axis.
+        Edges without a view axis, or with views.
     """
+    if library.ready(nodes):
+        return _by_kernel(nodes, group, neighbors, float(threshold), dropout)
     mask = group.mask
     slots = torch.arange(nodes.shape[1], device=nodes.device)
     ahead = torch.stack([torch.arange(*reach, device=nodes.device) for reach in offsets(neighbors)])
@@ -115,7 +123,24 @@ def build_edges(nodes: Tensor, group: Group, *, neighbors: int, threshold: float
     # One of the two is known, both are valid.
     similar &= (known[:, :, None] & mask[:, None, :]) | (mask[:, :, None] & known[:, None, :])
     similar &= slots[:, None] != slots
-    return Edges(near, similar, mask)
+    edges = Edges(near, similar, mask)
+    return edges if dropout is None else add_views(edges, dropout)
+
+
+def _by_kernel(nodes: Tensor, group: Group, neighbors: int, threshold: float, dropout: float | None) -> Edges:
+    """`build_edges` and its views in one call, see ``kernels/graph.c``."""
+    groups, slots, width = nodes.shape
+    items, lengths = group.history_item.long().contiguous(), group.length.long().contiguous()
+    library.require_fit(items.shape == (groups, slots) and lengths.shape == (groups,), nodes, items, lengths)
+    histories = (groups, slots, width, neighbors, threshold, UNKNOWN, nodes.contiguous(), items, lengths)
+    shard = current(groups)
+    sizes = ((2, neighbors, slots), (slots, slots), (slots,))
+    axes: tuple[int, ...] = () if dropout is None else (VIEWS + 1,)
+    chances = [] if dropout is None else [_chances(shard, size, nodes.device) for size in sizes]
+    views = (1 if dropout is None else VIEWS + 1, shard.total, shard.start, _least(dropout or 0.0), chances)
+    edges = Edges(*(nodes.new_empty(*axes, groups, *size, dtype=torch.bool) for size in sizes))
+    library.call("graph", *histories, *views, edges, torch.get_num_threads())
+    return edges
 
 
 def add_views(edges: Edges, dropout: float) -> Edges:
@@ -131,11 +156,21 @@ def add_views(edges: Edges, dropout: float) -> Edges:
 
 
 def _with_views(edges: Tensor, dropout: float) -> Tensor:
-    # Drawn for the whole batch, whatever part of it is here: so the views do not depend on the processes.
     shard = current(len(edges))
-    shape = (2, shard.total, *edges.shape[1:])
-    # Four 16-bit numbers from each draw of 64: on the CPU draws are what costs.
-    words = torch.randint(-(2**63), 2**63 - 1, (-(-prod(shape) // 4),), device=edges.device)
-    chance = words.view(torch.int16)[: prod(shape)].view(shape)
-    kept = chance[:, shard.start : shard.end] >= round(dropout * 2**16) - 2**15
+    chances = _chances(shard, edges.shape[1:], edges.device)
+    kept = chances[:, shard.start : shard.end] >= _least(dropout)
     return torch.cat([edges[None], edges & kept])
+
+
+def _chances(shard: Shard, size: tuple[int, ...], device: torch.device) -> Tensor:
+    """Uniform 16-bit numbers for edges of ``size`` in a group, (2, groups, *size): for each view."""
+    # Drawn for the whole batch, whatever part of it is here: so the views do not depend on the processes.
+    shape = (VIEWS, shard.total, *size)
+    # Four 16-bit numbers from each draw of 64: on the CPU draws are what costs.
+    words = torch.randint(-(2**63), 2**63 - 1, (-(-prod(shape) // 4),), device=device)
+    return words.view(torch.int16)[: prod(shape)].view(shape)
+
+
+def _least(dropout: float) -> int:
+    """The least chance of an edge that stays; the highest there is if all but all are dropped."""
+    return min(round(dropout * 2**16) - 2**15, 2**15 - 1)

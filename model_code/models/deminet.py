@@ -11,7 +11,7 @@ from model_code.groups import Group, LogShape, Output
 from model_code.layers.confidences import Aggregation, make_confidence
 from model_code.layers.dropout import dropout
 from model_code.layers.embedding_table import EmbeddingTable
-from model_code.layers.graph import Edges, Graph, add_views, build_edges
+from model_code.layers.graph import Edges, Graph, build_edges
 from model_code.layers.graph_operators import GRAPH_OPERATORS, GraphOperator
 from model_code.layers.interest_experts import InterestExperts
 from model_code.layers.interest_extraction import InterestExtraction
@@ -152,13 +152,14 @@ class DemiNet(nn.Module):
         """Score the candidates of each group."""
         history, candidates = self.nodes(group)
         packing = Packing.of(group)
-        edges = self._edges(group, history)
+        supervised = self.training and bool(self.loss_weights)
+        undropped = history  # which the graph is of
         rate = self.settings.embedding_dropout
         history, candidates = (dropout(part, rate, self.training) for part in (history, candidates))
+        edges = self._edges(group, undropped, views=supervised)
         losses: dict[str, Tensor] = {}
-        if self.training and self.loss_weights and edges is not None:
+        if supervised:
             # One pass over the graph and its two views: what does not depend on the edges is computed once.
-            edges = add_views(edges, self.settings.edge_dropout)
             vectors, first, second = self._extract(packing, history, candidates, edges).unbind()
             losses["self_supervision"] = self_supervision_loss(first, second)
         else:
@@ -174,14 +175,15 @@ class DemiNet(nn.Module):
         """Return the interests of each group with respect to its candidates, and the experts' confidences."""
         history, candidates = self.nodes(group)
         packing = Packing.of(group)
-        vectors = self._extract(packing, history, candidates, self._edges(group, history))
+        vectors = self._extract(packing, history, candidates, self._edges(group, history, views=False))
         return Interests(vectors, self.confidence(vectors, self._context(packing, history, candidates)))
 
-    def _edges(self, group: Group, history: Tensor) -> Edges | None:
+    def _edges(self, group: Group, history: Tensor, *, views: bool) -> Edges | None:
         s = self.settings
         if s.operator == "none":
             return None
-        return build_edges(history, group, neighbors=s.neighbors, threshold=s.threshold)
+        rate = s.edge_dropout if views else None
+        return build_edges(history, group, neighbors=s.neighbors, threshold=s.threshold, dropout=rate)
 
     def _extract(self, packing: Packing, history: Tensor, candidates: Tensor, edges: Edges | None) -> Tensor:
         """Refine the history over ``edges`` and extract V (..., B, C, K, d), with the edges' view axis."""

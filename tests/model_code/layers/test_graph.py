@@ -4,6 +4,7 @@ import torch
 from examples import SIZES, neighbour_sets, random_group, randomise
 
 from model_code.groups import UNKNOWN
+from model_code.kernels import library
 from model_code.layers.graph import Edges, add_views, adjacency, build_edges
 from model_code.layers.node_embedding import NodeEmbedding
 from model_code.replicas import Shard, sharing
@@ -116,3 +117,88 @@ def test_views_follow_the_global_generator():
 def test_no_dropout_keeps_all():
     edges = random_edges(2, share=1.1)
     assert all(kind.all() for kind in add_views(edges, 0.0))
+
+
+def test_dropout_of_almost_all_keeps_almost_nothing():
+    views = add_views(random_edges(20, share=1.1), 1 - 1e-9)
+    assert all(kind[1:].double().mean() < 1e-2 for kind in views)
+
+
+LONGER = [20, 0, 37, 1, 16, 5, 12]
+
+
+def example(width, dtype=torch.float32):
+    """Histories with unknown items, and nodes in all directions; some repeat, and one has none."""
+    group = random_group(LONGER, candidates=1, length=40)
+    torch.manual_seed(2)
+    nodes = torch.randn(len(LONGER), 40, width, dtype=torch.float64)
+    nodes[:, 1::4] = nodes[:, 2:3] * 3
+    nodes[2, 5] = 0
+    return nodes.to(dtype).requires_grad_(), group
+
+
+def built(nodes, group, **sizes):
+    torch.manual_seed(4)
+    return build_edges(nodes, group, **sizes)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize(
+    ("width", "neighbors", "threshold"), [(8, 3, 0.7), (32, 1, 0.1), (3, 50, -0.2), (12, 10, 0.0)]
+)
+@pytest.mark.parametrize("dropout", [None, 0.0, 0.6, 1 - 1e-9])
+def test_kernel_gives_what_pytorch_gives(
+    monkeypatch, keep_threads, width, neighbors, threshold, dropout, threads
+):
+    torch.set_num_threads(threads)
+    nodes, group = example(width)
+    if not library.ready(nodes):
+        pytest.skip("no C compiler: there are no kernels to compare")
+    sizes = {"neighbors": neighbors, "threshold": threshold, "dropout": dropout}
+    fast = built(nodes, group, **sizes)
+    strided = group._replace(history_item=group.history_item.mT.contiguous().mT, length=group.length.int())
+    again = built(nodes.mT.contiguous().mT, strided, **sizes)
+    assert all(torch.equal(a, b) for a, b in zip(fast, again, strict=True))
+    monkeypatch.setenv(library.SWITCH, "off")
+    slow = built(nodes, group, **sizes)
+    directions = torch.nn.functional.normalize(nodes.detach().double(), dim=-1)
+    # Near the threshold rounding decides.
+    undecided = (directions @ directions.mT - threshold).abs() < 1e-6
+    assert undecided.double().mean() < 0.1
+    for name, a, b in zip(Edges._fields, fast, slow, strict=True):
+        assert a.dtype == b.dtype == torch.bool
+        assert a.shape == b.shape
+        assert not ((a != b) & ~(undecided if name == "similar" else torch.tensor(False))).any()
+    assert fast.similar.any() or dropout
+
+
+def test_shares_of_a_batch_have_the_same_views_by_the_kernel():
+    nodes, group = example(8)
+    sizes = {"neighbors": 3, "threshold": 0.5, "dropout": 0.6}
+    whole = built(nodes, group, **sizes)
+    with sharing(Shard(2, 5, 7)):
+        part = built(nodes[2:5], type(group)(*(field[2:5] for field in group)), **sizes)
+    for kind, expected in zip(part, whole, strict=True):
+        assert torch.equal(kind, expected[:, 2:5])
+
+
+def test_a_slot_that_is_not_valid_has_no_edge_whatever_it_holds():
+    nodes, group = example(8)
+    expected = built(nodes, group, neighbors=3, threshold=0.5)
+    with torch.no_grad():
+        nodes[~group.mask] = float("nan")
+        nodes[0, 0] = float("nan")
+    edges = built(nodes, group, neighbors=3, threshold=0.5)
+    assert not edges.similar[0, 0].any()
+    assert not edges.similar[0, :, 0].any()
+    assert torch.equal(edges.similar[0, 1:, 1:], expected.similar[0, 1:, 1:])
+    assert torch.equal(edges.similar[1:], expected.similar[1:])
+
+
+def test_shapes_that_do_not_fit_are_refused_before_the_kernel_runs():
+    nodes, group = example(8)
+    if not library.ready(nodes):
+        pytest.skip("no C compiler: there are no kernels to guard")
+    for wrong in (nodes[:, :39], nodes[:6]):
+        with pytest.raises(ValueError, match="shapes do not fit"):
+            build_edges(wrong, group, neighbors=3, threshold=0.5)
