@@ -27,7 +27,9 @@ from model_code.events.source import SourceSettings
 from model_code.kernels import library
 
 PASSED_OVER, NUMBER, TEXT = range(3)  # as in plain_csv.c
-_MOST_ODD = 4096  # lines of a block
+_MOST_ODD = 4096  # lines of a block, and no more than one in `_ODD_SHARE` of them, or a few
+_ODD_SHARE, _FEW = 8, 64
+_MOST_ODD_BYTES = 64 << 20  # of a log: they are kept in this process
 _LONGEST_ODD = 1 << 20  # bytes of a line; DuckDB sets longer ones than 2 MB aside
 _ODD = pa.schema({"file": pa.string(), "row": pa.int64(), "record": pa.string()})
 
@@ -54,6 +56,8 @@ def stage_plain(connection: Engine, raw: RawTable, source: SourceSettings) -> ib
     if len(raw.filled) == 1:
         alike["file"] = ibis.literal(str(raw.filled[0]))
     staged = connection.stage_batches(reader, lambda table: _checked(table, source).drop(*alike))
+    if lines.failure is not None:
+        raise lines.failure
     if staged is None or not lines.complete:
         return None
     plain = staged.mutate(**alike)
@@ -77,10 +81,12 @@ class PlainLines:
         plain: how many there were.
         complete: whether each line came to be in one of the two; known at the end, as the others are.
         odd: the other lines: ``file``, ``row`` and ``record``.
+        failure: what went wrong that is not the log's fault; the engine would blame the log for it.
     """
 
     def __init__(self, paths: Sequence[Path], layout: Layout, texts: set[str]) -> None:
-        assert layout.names is not None
+        if layout.names is None:
+            raise ValueError("the fields of a CSV line have no names of their own")
         self._paths, self._header_line = paths, layout.header_line
         canonical = {raw: name for name, raw in layout.columns.items()}
         names = [canonical.get(raw) for raw in layout.names]  # in file order
@@ -93,6 +99,8 @@ class PlainLines:
         self.schema = pa.schema({"file": file, "row": pa.int64(), "record": pa.string_view(), **types})
         self.plain, self.complete = 0, False
         self.odd: list[pa.RecordBatch] = []
+        self._odd_bytes = 0
+        self.failure: BaseException | None = None
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Read the files; stops early at what only the engine's own reader can judge."""
@@ -105,6 +113,11 @@ class PlainLines:
                     row += lines
                     self.plain += len(plain)
         except (*UNPACKING, _NotPlainError, UnicodeDecodeError):
+            return
+        except GeneratorExit:
+            raise
+        except BaseException as failure:
+            self.failure = failure
             return
         self.complete = True
 
@@ -121,7 +134,7 @@ class PlainLines:
         outputs = (room, numbers, texts, whole, row, _MOST_ODD, odd, odd_row, counts)
         library.call("read_plain_csv", text, len(block), fields, self._kinds, *outputs)
         lines, plain, odds = counts.tolist()
-        if odds < 0:
+        if odds < 0 or odds > max(_FEW, lines // _ODD_SHARE):
             raise _NotPlainError
         if odds:
             self._put_aside(block, odd[:odds], odd_row[:odds] + first_row, file)
@@ -137,6 +150,9 @@ class PlainLines:
 
     def _put_aside(self, block: bytes, odd: NDArray[np.int64], row: NDArray[np.int64], file: str) -> None:
         found = [block[start:end] for start, end in odd.tolist()]
+        self._odd_bytes += sum(map(len, found))
+        if self._odd_bytes > _MOST_ODD_BYTES:
+            raise _NotPlainError
         if any(b"\r" in line or b"\0" in line or len(line) > _LONGEST_ODD for line in found):
             raise _NotPlainError
         texts = [line.decode() if line.strip() else None for line in found]  # a blank line is no record
@@ -154,7 +170,7 @@ def _blocks(path: Path, header_line: bool) -> Iterator[bytes]:
     """Whole lines of a file, many at once, each with a line end; without the first one if that is a header.
 
     Raises:
-        _NotPlainError: if a line is too long.
+        _NotPlainError: if a line is too long, or the header's end is that of another system.
     """
     rest = b""
     with open_bytes(path) as file:
@@ -165,7 +181,10 @@ def _blocks(path: Path, header_line: bool) -> Iterator[bytes]:
             if len(rest) > LONGEST_LINE:
                 raise _NotPlainError
             if block and header_line:
-                block, header_line = block[block.find(b"\n") + 1 :], False
+                start = block.find(b"\n") + 1
+                if b"\r" in block[:start] or b"\0" in block[:start]:
+                    raise _NotPlainError
+                block, header_line = block[start:], False
             if block:
                 yield block
     if rest and not header_line:

@@ -5,13 +5,18 @@
 #include "calls.h"
 #include "common.h"
 
+#define PIECES 16
+
 // What a step works in, given back at its end.
 typedef struct {
-    float *memory[16];
+    float *memory[PIECES];
     int64_t count;
 } scratch;
 
-static float *take(scratch *s, int64_t size) { return s->memory[s->count++] = room(size); }
+static float *take(scratch *s, int64_t size) {
+    if (s->count == PIECES) abort();
+    return s->memory[s->count++] = room(size);
+}
 
 // Numbers that a row has in hidden layers, with room for whole vectors.
 static int64_t hidden_size(int64_t layers, const int64_t *widths) {

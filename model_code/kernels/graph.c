@@ -76,7 +76,7 @@ static void keep(int64_t count, const uint8_t *edges, const int16_t *chances, in
 }
 
 static void one_graph(const histories *h, const views *v, int64_t group, uint8_t *const *edges) {
-    const int64_t slots = h->slots, length = h->lengths[group], n = length < slots ? length : slots;
+    const int64_t slots = h->slots, length = h->lengths[group], n = length < 0 ? 0 : length < slots ? length : slots;
     const int64_t sizes[] = {2 * h->neighbors * slots, slots * slots, slots};
     const int64_t used[] = {sizes[0], n * slots, n}; // what follows has no edge
     near_edges(h, n, edges[0] + group * sizes[0]);

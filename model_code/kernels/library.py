@@ -11,6 +11,7 @@ import hashlib
 import logging
 import os
 import platform
+import re
 import shlex
 import shutil
 import struct
@@ -19,6 +20,7 @@ import tempfile
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -29,6 +31,12 @@ SWITCH = "DEMINET_KERNELS"  # "off" leaves all work to PyTorch
 LANES = 8  # as in common.h
 WIDEST = 16  # numbers in the widest vector of any machine
 FLAGS = ("-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-std=gnu11", "-fPIC")
+_KERNEL = re.compile(r"^void (\w+)\(([^)]*)\) {$", re.MULTILINE)  # what is not static
+_NUMBERS: dict[str, type[ctypes._SimpleCData[Any]]] = {
+    "int64_t": ctypes.c_int64,
+    "uint64_t": ctypes.c_uint64,
+    "float": ctypes.c_float,
+}
 _log = logging.getLogger(__name__)
 
 
@@ -50,30 +58,21 @@ def call(kernel: str, *arguments: Argument) -> None:
 
     Raises:
         ValueError: a tensor or an array is not contiguous.
-        TypeError: there were more or fewer arguments in the first call of this kernel.
-        ctypes.ArgumentError: an argument is of another type than in the first call of this kernel.
+        TypeError: the kernel takes more or fewer arguments.
+        ctypes.ArgumentError: it takes an argument of another kind.
     """
     library = _library()
     assert library is not None, "ready() is asked first"
     function = getattr(library, kernel)
-    values = [_passed(argument) for argument in arguments]
-    if function.argtypes is None:  # with them, a call takes half the time
-        function.argtypes = [_type(argument) for argument in arguments]
-    if len(values) != len(function.argtypes):
-        raise TypeError(f"{kernel} takes {len(function.argtypes)} arguments, got {len(values)}")
-    function(*values)
+    if len(arguments) != len(function.argtypes):
+        raise TypeError(f"{kernel} takes {len(function.argtypes)} arguments, got {len(arguments)}")
+    function(*[_passed(argument) for argument in arguments])
 
 
 def require_fit(fit: bool, *tensors: Tensor) -> None:
     """Raise ValueError, with the tensors' shapes, unless they fit each other."""
     if not fit:
         raise ValueError(f"shapes do not fit: {', '.join(str(tuple(tensor.shape)) for tensor in tensors)}")
-
-
-def _type(argument: Argument) -> type[ctypes.c_void_p | ctypes.c_int64 | ctypes.c_float]:
-    if isinstance(argument, float):
-        return ctypes.c_float
-    return ctypes.c_int64 if isinstance(argument, int) else ctypes.c_void_p
 
 
 def _passed(argument: Argument) -> int | float | bytes:
@@ -107,13 +106,27 @@ def _library() -> ctypes.CDLL | None:
     """The compiled kernels; None, said once in the log, where they cannot be had."""
     try:
         try:
-            return ctypes.CDLL(str(_compiled()))
+            return _declared(ctypes.CDLL(str(_compiled())))
         except OSError:  # perhaps a crash left half a file: compile over it
-            return ctypes.CDLL(str(_compiled(anew=True)))
+            return _declared(ctypes.CDLL(str(_compiled(anew=True))))
     except (OSError, RuntimeError, subprocess.SubprocessError) as error:  # RuntimeError: there is no home
         reason = getattr(error, "stderr", None) or error
         _log.warning("no fast kernels, PyTorch does their work: %s", reason)
         return None
+
+
+def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
+    """The library, told what its kernels take: ctypes then checks it, and a call takes half the time."""
+    for source in Path(__file__).parent.glob("*.c"):
+        for kernel, parameters in _KERNEL.findall(source.read_text(encoding="utf-8")):
+            getattr(library, kernel).argtypes = [_type(parameter) for parameter in parameters.split(",")]
+    return library
+
+
+def _type(parameter: str) -> type[ctypes._SimpleCData[Any]]:
+    if "*" in parameter:
+        return ctypes.c_void_p
+    return _NUMBERS[parameter.split()[-2]]
 
 
 def _compiled(*, anew: bool = False) -> Path:

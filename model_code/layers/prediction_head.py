@@ -43,9 +43,8 @@ class PredictionHead(nn.Module):
 
     def has_kernel(self, rows: int) -> bool:
         """Whether a kernel does the work for so many rows: it does in training."""
-        first, dice, *_ = self.layers
-        alone: bool = dice.norm.alone(rows)  # type: ignore[operator, union-attr]
-        return alone and library.ready(first.weight)  # type: ignore[arg-type]
+        norms, parameters = self.network()
+        return all(norm.alone(rows) for norm in norms) and library.ready(*parameters)
 
     def network(self) -> tuple[list[BatchNorm], list[Tensor]]:
         """The normalisations; and weight, bias and alpha of each layer, then weight and bias of the last."""

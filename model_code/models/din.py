@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from model_code.groups import Group, LogShape, Output
-from model_code.kernels.library import call
+from model_code.kernels.library import call, ready, require_fit
 from model_code.layers.activation_unit import ActivationUnit
 from model_code.layers.dropout import dropout
 from model_code.layers.embedding_table import EmbeddingTable
@@ -96,33 +96,41 @@ class DIN(nn.Module):
             others.append(self.users(group.user)[:, None])
         return Output(self.head(head_inputs(candidates, history, mask, others)), {})
 
+    def _is_one_call(self, rows: int) -> bool:
+        plain = (
+            self.training and self.dropout == 0 and self.users is None and type(self).forward is DIN.forward
+        )
+        of_unit = (weight for weight in self.attention.network() if weight is not None)
+        return plain and self.nodes.has_kernel() and self.head.has_kernel(rows) and ready(*of_unit)
+
     def gradients(self, group: Group) -> Tensor | None:
         """See `OwnGradients`: one kernel does all of it, unless there is dropout or a vector of the user."""
-        groups, count = group.candidate_item.shape
-        plain = self.training and self.dropout == 0 and self.users is None
-        if not plain or not (self.nodes.has_kernel() and self.head.has_kernel(groups * count)):
+        (groups, count), slots = group.candidate_item.shape, group.history_item.shape[1]
+        if not self._is_one_call(groups * count):
             return None
         tables, unit, (norms, head) = self.nodes.rows(group), self.attention.network(), self.head.network()
-        values, absent = [table.values for table in tables], torch.empty(0)  # no memory: NULL
+        absent = torch.empty(0)  # no memory: NULL
+        values, places = [table.values for table in tables], [table.places for table in tables]
+        fit = all(len(each) == groups * (slots + count) for each in places)
+        require_fit(fit and group.length.shape == (groups,), *group)
         weights = [*values, *(absent if weight is None else weight for weight in unit), *head]
         of_weights = [torch.empty_like(weight) for weight in weights]
         cuts = slice(len(values)), slice(len(values), -len(head)), slice(-len(head), None)
         of_tables, of_unit, of_head = ((weights[cut], of_weights[cut]) for cut in cuts)
         sizes, widths = zip(*(table.shape for table in values), strict=True)
         paddings = [-1 if table.padding is None else table.padding for table in tables]
-        places = [table.places for table in tables]
-        loss, fit = torch.empty(()), torch.empty(1, dtype=torch.int64)
+        loss, inside = torch.empty(()), torch.empty(1, dtype=torch.int64)
         call(
             "din_gradients",
-            *(groups, count, group.history_item.shape[1], group.length.long()),
+            *(groups, count, slots, group.length.long().clamp(0, slots)),
             *(len(tables), sizes, widths, places, paddings, *of_tables),
             *(*_sizes(self.nodes.width, unit[1:-1:2]), *of_unit, self.attention.softmax),
             *(*_sizes(4 * self.nodes.width, head[1:-2:3]), *of_head, *moments(norms)),
-            *(threads_for(groups * count, head[0]), loss, fit, torch.get_num_threads()),
+            *(threads_for(groups * count, head[0]), loss, inside, torch.get_num_threads()),
         )
-        if not fit:
+        if not inside:
             raise IndexError(f"an id is negative, or too large for tables of {list(sizes)} rows")
         for weight, gradient in zip((*values, *unit, *head), of_weights, strict=True):
-            if weight is not None:
+            if weight is not None and weight.requires_grad:
                 weight.grad = gradient
         return loss

@@ -14,7 +14,7 @@ class OwnGradients(Protocol):
     """A model with a faster way than autograd from a batch to the gradients of its cross-entropy."""
 
     def gradients(self, group: Group) -> Tensor | None:
-        """Give each weight its ``grad``, in place of a forward and a backward pass.
+        """Set the ``grad`` of each weight that asks for one, in place of a forward and a backward pass.
 
         Args:
             group: a batch, all of it; candidate 0 is the positive.
@@ -24,4 +24,5 @@ class OwnGradients(Protocol):
 
         Raises:
             IndexError: an id is negative, or too large for its table.
+            ValueError: the shapes of the group do not fit each other.
         """

@@ -51,6 +51,7 @@ def make_samples(
     found = in_threads(targets, pairwise(_user_bounds(user_offsets)))
     positions = map(np.concatenate, zip(*found, strict=True))
     ordered = [_in_time_order(position, timestamp) for position in positions]
+    del found
 
     def sample(position: Indices) -> Samples:
         rows, starts, ends = (np.empty(len(position), dtype) for dtype in (np.int32, *[position.dtype] * 2))
@@ -68,7 +69,8 @@ def make_samples(
 def _user_bounds(user_offsets: NDArray[np.int64]) -> list[int]:
     """Bounds of ranges of users with about `_EVENTS` events each; no user is cut."""
     starts = np.arange(0, user_offsets[-1], _EVENTS)
-    return sorted({*np.searchsorted(user_offsets, starts).tolist(), len(user_offsets) - 1})
+    inner = np.searchsorted(user_offsets, starts[1:]).tolist()
+    return [0, *sorted({*inner} - {0, len(user_offsets) - 1}), len(user_offsets) - 1]
 
 
 def _in_time_order(position: Indices, timestamp: NDArray[np.int64]) -> Indices:

@@ -47,7 +47,8 @@ class TrainingStep:
 
     def __init__(self, model: nn.Module, optimizer: ModelOptimizer, settings: TrainingSettings) -> None:
         self.model, self.optimizer, self.seed = model, optimizer, settings.seed
-        self.own = model if isinstance(model, OwnGradients) else None
+        alone = replicas.count() == 1
+        self.own = model if alone and not model.loss_weights and isinstance(model, OwnGradients) else None
         device = next(model.parameters()).device
         self.decay = settings.embedding_weight_decay
         self.names = ["total", "cross_entropy", *model.loss_weights]  # type: ignore[misc]
@@ -57,8 +58,7 @@ class TrainingStep:
         self.forward = model
         if replicas.count() > 1:
             self.forward = DistributedDataParallel(model, broadcast_buffers=False)
-        alone = replicas.count() == 1 and device.type == "cuda"
-        self.compute = Replay(self._compute) if alone else self._compute
+        self.compute = Replay(self._compute) if alone and device.type == "cuda" else self._compute
         # torch.manual_seed also notes a seed, and a stack trace with it, for GPUs that are not in use.
         self._seed = torch.default_generator.manual_seed if device.type == "cpu" else torch.manual_seed
 
@@ -73,7 +73,7 @@ class TrainingStep:
         alone = shard.processes == 1  # then all groups are its own
         part = group if alone else Group(*(field[shard.start : shard.end] for field in group))
         with replicas.sharing(shard):
-            total, parts = self._by_the_model(part, shard) or self._by_autograd(part, shard)
+            total, parts = self._by_the_model(part) or self._by_autograd(part, shard)
         self.optimizer.step()
         with torch.no_grad():
             losses = [total, *(parts[name] for name in self.names[1:])]
@@ -81,9 +81,9 @@ class TrainingStep:
                 sum_.add_(loss, alpha=shard.weight)
             self._steps.add_(1)
 
-    def _by_the_model(self, group: Group, shard: replicas.Shard) -> tuple[Tensor, dict[str, Tensor]] | None:
+    def _by_the_model(self, group: Group) -> tuple[Tensor, dict[str, Tensor]] | None:
         """The losses, as `_loss` gives them, once the model has computed the gradients, if it can."""
-        if self.own is None or self.decay or shard.processes > 1:
+        if self.own is None or self.decay:
             return None
         loss = self.own.gradients(group)
         return None if loss is None else (loss, {"cross_entropy": loss})

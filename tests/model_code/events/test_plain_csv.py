@@ -102,6 +102,36 @@ def test_many_odd_lines_stop_the_reading_at_once(tmp_path):
     assert (plain, odd, complete) == ({}, {}, False)
 
 
+@pytest.mark.parametrize("odd", ["07,a,b,1\n", f"1,{'a b ' * 99},b,1\n"])
+def test_a_log_of_which_a_large_share_is_odd_is_left_to_the_engine(tmp_path, odd):
+    for share, is_read in ((0.05, True), (0.2, False)):
+        many = round(1000 * share)
+        (tmp_path / "a.csv").write_text(odd * many + "1,a,b,2\n" * (1000 - many))
+        assert read(tmp_path / "a.csv")[2] == is_read
+
+
+def test_odd_lines_of_a_log_fill_no_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr(plain_csv, "_MOST_ODD_BYTES", 100)
+    (tmp_path / "a.csv").write_text("07,a,b,1\n" * 20)
+    assert not read(tmp_path / "a.csv")[2]
+
+
+def test_a_header_that_ends_as_another_system_has_it_is_left_to_the_engine(tmp_path):
+    (tmp_path / "a.csv").write_bytes(b"u,x,b,t\r\n1,a,b,2\n")
+    assert not read(tmp_path / "a.csv", Layout(COLUMNS, LAYOUT.names, header_line=True))[2]
+
+
+@pytest.mark.parametrize("failure", [KeyboardInterrupt, MemoryError])
+def test_what_is_not_the_log_s_fault_is_not_blamed_on_it(tmp_path, monkeypatch, failure):
+    def fail(*_):
+        raise failure
+
+    monkeypatch.setattr(PlainLines, "_split", fail)
+    (tmp_path / "a.csv").write_text(f"u,i,c,b,t\n1,2,3,pv,{T0}\n")
+    with pytest.raises(failure):
+        run(tmp_path / "a.csv", tmp_path / "out", ALL)
+
+
 def test_lines_are_whole_wherever_a_file_is_cut(tmp_path, monkeypatch):
     expected = [f"{number},{'x' * (number % 11)}y,b,{number * 7}" for number in range(100)]
     (tmp_path / "a.csv").write_text("\ufeff" + "\n".join(["u,x,b,t", *expected]))

@@ -76,14 +76,14 @@ def test_ready_for_float32_on_the_cpu_only(kernels, monkeypatch):
 def test_arguments_of_other_types_or_number_are_refused(kernels):
     rows, place = torch.ones(3, 2), torch.tensor([0, 1, 0])
     total = torch.empty(2, 2)
-    library.call("sum_by_place", rows, place, 3, 2, 2, total)
-    assert total.tolist() == [[2, 2], [1, 1]]
     with pytest.raises(ctypes.ArgumentError):
         library.call("sum_by_place", rows, place, 3.0, 2, 2, total)
     with pytest.raises(TypeError, match="sum_by_place takes 6 arguments, got 5"):
         library.call("sum_by_place", rows, place, 3, 2, 2)
+    library.call("sum_by_place", rows, place, 3, 2, 2, total)
+    assert total.tolist() == [[2, 2], [1, 1]]
 
 
 def test_strided_memory_is_refused(kernels):
     with pytest.raises(ValueError, match="contiguous memory, got strides"):
-        library.call("sum_by_place", torch.zeros(3, 4).t())
+        library.call("sum_by_place", torch.zeros(3, 4).t(), torch.zeros(4).long(), 4, 1, 3, torch.zeros(1, 3))

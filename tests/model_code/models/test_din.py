@@ -120,3 +120,33 @@ def test_own_gradients_refuse_an_id_that_no_table_has():
     group.candidate_item[0, 0] = SIZES.items
     with pytest.raises(IndexError, match="too large for tables of"):
         model.gradients(group)
+
+
+def test_lengths_beyond_the_slots_are_those_of_the_mask():
+    model = DIN(DINSettings(embedding_width=4), log_shape()).train()
+    group = random_group(LENGTHS, candidates=3)
+    if model.gradients(group) is None:
+        pytest.skip("no C compiler: there is no kernel that could read beyond a history")
+    beyond = group._replace(length=torch.tensor([3000, -1, 3, 7]))
+    inside = group._replace(length=torch.tensor([7, 0, 3, 7]))
+    for ours, expected in zip(
+        gradients(model, beyond, own=True), gradients(model, inside, own=False), strict=True
+    ):
+        torch.testing.assert_close(ours, expected, rtol=1e-6, atol=1e-7)
+    with pytest.raises(ValueError, match="shapes do not fit"):
+        model.gradients(group._replace(history_category=group.history_category[:, :-1]))
+
+
+def test_own_gradients_are_of_the_weights_that_ask_for_one_and_of_no_other_model():
+    class Other(DIN):
+        def forward(self, group):
+            return super().forward(group)
+
+    group = random_group(LENGTHS, candidates=3)
+    assert Other(DINSettings(), log_shape()).train().gradients(group) is None
+    model = DIN(DINSettings(), log_shape()).train()
+    model.nodes.category.weight.requires_grad_(False)
+    if model.gradients(group) is None:
+        pytest.skip("no C compiler: there are no kernels to call in turn")
+    assert model.nodes.category.weight.grad is None
+    assert all(weight.grad is not None for weight in model.parameters() if weight.requires_grad)
