@@ -86,14 +86,21 @@ class Training:
         self._step(group, self._done)
 
     def phases(self, group: Group, clock: Callable[[], float]) -> Phases:
-        """Do a step part by part; ``clock`` waits for the device."""
+        """Do a step part by part; ``clock`` waits for the device.
+
+        What a model computes in one call, loss and gradients, is its forward part.
+        """
         self._done += 1
         times = [clock()]
         self.optimizer.begin(self._done)
         times.append(clock())
-        total, _ = total_loss(self.model, self.model(group))
-        times.append(clock())
-        total.backward()
+        own = self._step.own
+        if own is None or own.gradients(group) is None:
+            total, _ = total_loss(self.model, self.model(group))
+            times.append(clock())
+            total.backward()
+        else:
+            times.append(clock())
         times.append(clock())
         self.optimizer.step()
         times.append(clock())

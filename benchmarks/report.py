@@ -60,7 +60,8 @@ items, {CATEGORIES:,} categories, embedding width {DemiNetSettings().embedding_w
 
 Training: drawing and gathering a batch, forward, backward, optimizer step; without validation, checkpoints
 and progress. Flush: what the optimizer puts off and does once a pass, not part of the samples/s. Parts of a
-step are medians over steps, samples/s a mean over all of them. Scoring: evaluation mode, \
+step are medians over steps, samples/s a mean over all of them; what a model does in one call, its loss and the
+gradients, stands under forward. Scoring: evaluation mode, \
 {GROUPS_PER_BATCH} groups a batch, gathering included. Peak: resident memory of the process, libraries and log
 included.
 """
@@ -102,7 +103,7 @@ def _shares(results: Result) -> str:
         if not runs:
             continue
         operations, moved = (results["demands"][model][name] for name in ("operations", "bytes"))
-        step = sum(middle(runs, name) or 0 for name in STEP) / 1e3
+        step = (middle(runs, "step_ms") or 0) / 1e3
         shares = [f"{need / limit / step:.1%}" for need, limit in ((operations, flops), (moved, bandwidth))]
         rows.append([model, number(operations / 1e6), number(moved / 1e6), number(step * 1e3), *shares])
     header = ["model", "MFLOP a step", "MB a step", "step ms", "of matrix rate", "of copy bandwidth"]
