@@ -33,6 +33,7 @@ GAPS = {  # each up to the next
     "7 to 30 days": 7 * DAY,
     "over 30 days": 30 * DAY,
 }
+_FIRST, _BACK = -1, -2  # in place of a gap's number: after another user's event, after a later one
 EXAMPLES = 3  # quarantined records kept for each reason
 FILES = 5  # files named for each reason
 
@@ -205,13 +206,25 @@ def _top_shares(counts: NDArray[np.int64], items: NDArray[np.int64]) -> dict[flo
 
 
 def _gaps(events: Table) -> dict[str, int]:
-    previous = events.timestamp.lag().over(group_by=events.user_id, order_by=events.timestamp)
-    gaps = events.select(gap=events.timestamp - previous, user=events.user_id).drop_null()
-    binned = gaps.group_by(bin=gaps.gap.bucket(list(GAPS.values()), include_over=True)).agg(
-        pairs=gaps.count()
-    )
-    pairs = {row["bin"]: row["pairs"] for row in _rows(binned)}
+    known = events.select("user_id", "timestamp").drop_null()
+    users = known.user_id.nunique().to_pyarrow().as_py()
+    # In a log as it is written, an event follows its user's last one: a single pass tells whether that holds.
+    pairs = _pairs(known, ibis.window())
+    if pairs.get(_FIRST, 0) != users or _BACK in pairs:
+        pairs = _pairs(known, ibis.window(group_by=known.user_id, order_by=known.timestamp))
     return {name: pairs.get(number, 0) for number, name in enumerate(GAPS)}
+
+
+def _pairs(events: Table, window: Any) -> dict[int, int]:
+    """Events by the number of the gap since the one before in its window."""
+    last = {"last_user": events.user_id.lag().over(window), "last": events.timestamp.lag().over(window)}
+    events = events.mutate(**last)
+    gap = events.timestamp - events["last"]
+    first = (~events.user_id.identical_to(events.last_user), _FIRST)
+    bins = [(gap < end, number) for number, end in enumerate([*GAPS.values()][1:])]
+    number = ibis.cases(first, (gap < 0, _BACK), *bins, else_=len(bins))
+    counted = events.group_by(number=number).agg(pairs=events.count())
+    return {row["number"]: row["pairs"] for row in _rows(counted)}
 
 
 def _quarantine(quarantined: Table) -> tuple[QuarantineReason, ...]:

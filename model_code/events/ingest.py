@@ -31,6 +31,7 @@ from model_code.events.survey import Survey, id_type, is_wanted, survey
 from model_code.files import replacing, write_json
 from model_code.settings import SettingsError
 
+ORDER = ("user_id", "timestamp", "item_id", "behavior")  # of the events, which differ in one of these
 CASTS = {"BIGINT": "int64", "VARCHAR": "string"}  # to Ibis' names of the types
 
 
@@ -74,7 +75,9 @@ def ingest(source: SourceSettings, engine: EngineSettings, out: Path) -> ClickLo
         id_types = _id_types(found, source, categories)
         rejects = scan.rejects() if scan.rejects else None
         connection.write(quarantine(staged, rejects, raw), log.quarantine)
-        connection.write(_events(staged, source, id_types, categories), log.events)
+        events = _events(staged, source, id_types, categories)
+        # Records of one event may differ in category alone: a known one goes before NULL, then the smallest.
+        connection.write_once(events, [name for name in ORDER if name in events.columns], log.events)
         filtered = _mix_behaviors(connection, staged, source, log)
         balance = _balance(found, filtered, log, raw)
         balance.check()
@@ -154,7 +157,7 @@ def _refuse_strange_items(source: SourceSettings, without_category: int, kept: i
 def _events(
     staged: ibis.Table, source: SourceSettings, id_types: dict[str, str], categories: Categories | None
 ) -> ibis.Table:
-    """The events to keep, each once, in their total order."""
+    """The events to keep, as often as they were recorded."""
     kept = staged.filter(staged.reason.isnull(), is_wanted(staged, source))
     ids = {name: typed_id(kept, name, kind) for name, kind in id_types.items() if name in kept.columns}
     others = [name for name in ("timestamp", "behavior") if name in kept.columns]
@@ -164,11 +167,7 @@ def _events(
         kept = kept.mutate(category_id=kept.category_id.cast(CASTS[id_types["category_id"]]))
     elif "category_id" not in kept.columns:
         kept = kept.mutate(category_id=ibis.null(CASTS[id_types["category_id"]]))
-    # Records of one event may differ in category alone: a known one goes before NULL, then the smallest.
-    events = kept.group_by(_identity(kept)).agg(category_id=kept.category_id.min())
-    order = [name for name in ("user_id", "timestamp", "item_id", "behavior") if name in events.columns]
-    columns = [name for name in (*IDS, "timestamp", "behavior") if name in events.columns]
-    return events.select(columns).order_by(order)
+    return kept.select([name for name in (*IDS, "timestamp", "behavior") if name in kept.columns])
 
 
 def _identity(table: ibis.Table) -> list[str]:

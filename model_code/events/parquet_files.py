@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import glob
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
 from pyarrow import parquet
 
 if TYPE_CHECKING:
@@ -22,6 +24,21 @@ ENCODING = {"compression": "snappy", "parquet_version": "v2", "dictionary_size_l
 def write_parquet(connection: Backend, rows: ibis.Table, path: Path) -> None:
     """Stream rows into a file in their order, in row groups of one size, whatever the threads."""
     connection.to_parquet(rows, path, **ENCODING, row_group_size=ROW_GROUP)
+
+
+def even_batches(reader: pa.RecordBatchReader, size: int) -> pa.RecordBatchReader:
+    """The same rows, ``size`` in each batch but the last."""
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        rest = reader.schema.empty_table()
+        for batch in reader:
+            rows = pa.concat_tables([rest, pa.Table.from_batches([batch])])
+            cut = len(rows) // size * size
+            yield from rows[:cut].combine_chunks().to_batches(size)
+            rest = rows[cut:]
+        yield from rest.combine_chunks().to_batches()
+
+    return pa.RecordBatchReader.from_batches(reader.schema, batches())
 
 
 def read_parquet(connection: Backend, path: Path, *, file_row_number: bool = False) -> ibis.Table:

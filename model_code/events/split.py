@@ -8,6 +8,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from model_code.events.click_log import ClickLog, EventFolder
 from model_code.events.engine import EngineSettings
 from model_code.events.engines import start_engine
@@ -22,6 +25,7 @@ from model_code.settings import require, settings
 if TYPE_CHECKING:
     import ibis
 
+_HOUR = 60 * 60 * 1000  # ms
 PARTS = ("fit", "validation", "test")  # by their number in the column `part`
 
 
@@ -118,9 +122,8 @@ def cut_index(count: int, later_fraction: float) -> int:
 
 def _cuts(connection: Engine, events: ibis.Table, settings: SplitSettings, log: ClickLog) -> tuple[int, int]:
     """The first timestamps of validation and of test, in milliseconds."""
-    counts = events.group_by("timestamp").agg(events=events.count())
-    moments = connection.keep(counts)
-    total = moments.events.sum().to_pyarrow().as_py() or 0
+    hours = _by_hour(connection, events)
+    total = int(hours["events"].sum())
     if total == 0:
         raise IngestError(
             f"{log.path}: no user has {settings.min_interactions} events; "
@@ -128,9 +131,9 @@ def _cuts(connection: Engine, events: ibis.Table, settings: SplitSettings, log: 
         )
     test_from = read_moment("split.test_from", settings.test_from)
     if test_from is None:
-        test_time, train = _cut(moments, total, settings.test_fraction)
+        test_time, train = _cut(connection, events, hours, cut_index(total, settings.test_fraction))
     else:
-        test_time, train = test_from, _before(moments, test_from)
+        test_time, train = test_from, events.filter(events.timestamp < test_from).count().to_pyarrow().as_py()
         if train in (0, total):
             raise EmptyWindowError(
                 f"{log.path}: {train:,} of {total:,} events lie before split.test_from ="
@@ -138,8 +141,8 @@ def _cuts(connection: Engine, events: ibis.Table, settings: SplitSettings, log: 
             )
     if train == 0:
         raise IngestError(f"{log.path}: no event lies before the test period; {_too_coarse(test_time)}")
-    earlier = moments.filter(moments.timestamp < test_time)
-    validation_time, fit = _cut(earlier, train, settings.validation_fraction)
+    place = cut_index(train, settings.validation_fraction)
+    validation_time, fit = _cut(connection, events, hours, place)
     if fit == 0:
         raise IngestError(
             f"{log.path}: no event lies before the validation period; {_too_coarse(validation_time)}"
@@ -147,18 +150,31 @@ def _cuts(connection: Engine, events: ibis.Table, settings: SplitSettings, log: 
     return validation_time, test_time
 
 
-def _cut(moments: ibis.Table, count: int, later_fraction: float) -> tuple[int, int]:
-    """The cut among the first ``count`` events, and how many events lie before it."""
-    upto = moments.select("timestamp", upto=moments.events.cumsum(order_by="timestamp"))
-    reached = upto.filter(upto.upto > cut_index(count, later_fraction))
-    cut = reached.timestamp.min().to_pyarrow().as_py()
-    return cut, _before(moments, cut)
+def _by_hour(connection: Engine, events: ibis.Table) -> dict[str, NDArray[np.int64]]:
+    """The ``start`` of each hour with events, in order, and how many ``events`` it has."""
+    start = events.timestamp - (events.timestamp % _HOUR + _HOUR) % _HOUR
+    hours = connection.fetch(events.group_by(start=start).agg(events=events.count()).order_by("start"))
+    return {name: hours[name].to_numpy() for name in ("start", "events")}
 
 
-def _before(moments: ibis.Table, cut: int) -> int:
-    """How many events lie before a moment."""
-    events: int = moments.filter(moments.timestamp < cut).events.sum().to_pyarrow().as_py() or 0
-    return events
+def _cut(
+    connection: Engine, events: ibis.Table, hours: dict[str, NDArray[np.int64]], place: int
+) -> tuple[int, int]:
+    """The timestamp of an event, by its place in order of time, and how many events lie before that."""
+    # To count the events of each moment takes a table of most of them; of one hour it is small.
+    start, before = _reached(hours["start"], hours["events"], place)
+    inside = events.filter(events.timestamp >= start, events.timestamp < start + _HOUR)
+    moments = inside.group_by("timestamp").agg(events=inside.count()).order_by("timestamp")
+    counted = connection.fetch(moments)
+    cut, more = _reached(counted["timestamp"].to_numpy(), counted["events"].to_numpy(), place - before)
+    return cut, before + more
+
+
+def _reached(times: NDArray[np.int64], events: NDArray[np.int64], place: int) -> tuple[int, int]:
+    """The time of the event at a place, and how many events lie before that time."""
+    upto = events.cumsum()
+    row = int(upto.searchsorted(place, side="right"))
+    return int(times[row]), int(upto[row] - events[row])
 
 
 def _too_coarse(moment: int) -> str:

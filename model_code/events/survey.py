@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import ibis
 from ibis.expr.types import BooleanValue
 
 from model_code.events.checks import BLANK_LINE, IDS, REASONS, UNPARSABLE_ROW
 from model_code.events.readers.reader import Scan
-from model_code.events.source import SourceSettings
+from model_code.events.source import SourceSettings, to_milliseconds
 from model_code.events.staged_ids import is_missing
 
+YEARS = (1995, 2100)  # where the median of a log's timestamps may lie: in ms, from EARLY to before LATE
+EARLY, LATE = (to_milliseconds(datetime(year, 1, 1, tzinfo=UTC)) for year in YEARS)
 OPTIONAL = ("category_id", "behavior")
 
 
@@ -25,7 +28,9 @@ class Survey:
         wanted: those of a wanted behavior.
         id_types: BIGINT or VARCHAR, for each id column of the log itself.
         empty: optional columns that are empty in every record.
-        median: about the median of the timestamps that could be parsed, in ms; ``None`` if none could.
+        timed: records whose timestamps could be parsed.
+        early: those of them before `EARLY`.
+        late: those of them from `LATE` on.
     """
 
     reasons: dict[str, int]
@@ -33,7 +38,9 @@ class Survey:
     wanted: int
     id_types: dict[str, str]
     empty: tuple[str, ...]
-    median: int | None
+    timed: int
+    early: int
+    late: int
 
     @property
     def records(self) -> int:
@@ -63,18 +70,18 @@ def survey(staged: ibis.Table, scan: Scan, source: SourceSettings) -> Survey:
     facts = staged.agg(
         passed=passed.sum(),
         wanted=kept.sum(),
-        median=staged.timestamp.approx_median().cast("int64"),
+        timed=staged.timestamp.count(),
+        early=(staged.timestamp < EARLY).sum(),
+        late=(staged.timestamp >= LATE).sum(),
         **{f"integer_{name}": staged[name].isnull().all(where=kept) for name in ids},
         **{f"filled_{name}": (~_is_empty(staged, name)).sum() for name in optional},
     )
     found = facts.to_pyarrow().to_pylist()[0]
     return Survey(
         reasons=_reasons(staged, scan),
-        passed=found["passed"] or 0,
-        wanted=found["wanted"] or 0,
+        **{name: found[name] or 0 for name in ("passed", "wanted", "timed", "early", "late")},
         id_types={name: id_type(source.ids, found[f"integer_{name}"]) for name in ids},
         empty=tuple(name for name in optional if not found[f"filled_{name}"]),
-        median=found["median"],
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from ibis.backends.duckdb import Backend
 
 from model_code.events.engine import EngineSettings, connect, scratch_folder
 from model_code.events.engines.engine import Engine, Lines
-from model_code.events.parquet_files import read_parquet, write_parquet
+from model_code.events.parquet_files import ROW_GROUP, even_batches, read_parquet, write_parquet
 
 NO_DELIMITER = "\U0010ffff"  # no character; were there none at all, DuckDB would take NUL for one
 
@@ -131,6 +131,20 @@ class DuckDB(Engine):
     def write(self, rows: ibis.Table, path: Path) -> None:
         """See `Engine.write`."""
         write_parquet(self._connection, rows, path)
+
+    def write_once(self, rows: ibis.Table, key: Sequence[str], path: Path) -> None:
+        """See `Engine.write_once`: sorted, each row is held against the one before, without a hash table."""
+        [other] = set(rows.columns) - set(key)
+        ordered = ibis.util.gen_name("ordered")
+        self._connection.create_view(ordered, rows.order_by([*key, other]))
+        alike = " AND ".join(f"lag({name}) OVER () IS NOT DISTINCT FROM {name}" for name in key)
+        once = self._connection.con.sql(f"SELECT * FROM {ordered} QUALIFY NOT ({alike})")
+        # A filter's leavings make row groups of any size. Who reads a stream needs a second connection.
+        batches = even_batches(once.to_arrow_reader(ROW_GROUP), ROW_GROUP)
+        with closing(self._connection.con.cursor()) as cursor:
+            cursor.register("batches", batches)
+            writer = Backend.from_connection(cursor)
+            write_parquet(writer, writer.table("batches"), path)
 
     def fetch(self, rows: ibis.Table) -> pa.Table:
         """See `Engine.fetch`."""

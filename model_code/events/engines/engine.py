@@ -94,6 +94,15 @@ class Engine(Protocol):
     def write(self, rows: ibis.Table, path: Path) -> None:
         """Stream rows into one Parquet file in their order; the same rows give the same bytes."""
 
+    def write_once(self, rows: ibis.Table, key: Sequence[str], path: Path) -> None:
+        """Do as `write` with rows in order of their ``key``, of those alike in it one.
+
+        Args:
+            rows: in no order.
+            key: all of their columns but one; the smallest of that one is kept, NULL if there is no other.
+            path: of the file.
+        """
+
     def fetch(self, rows: ibis.Table) -> pa.Table:
         """Read rows into memory, in their order: tables of a row a user, an item or less."""
 

@@ -199,6 +199,12 @@ class Spark(Engine):
             write_parquet(packer, packer.read_parquet(parts, hive_partitioning=False), path)
         shutil.rmtree(folder)
 
+    def write_once(self, rows: ibis.Table, key: Sequence[str], path: Path) -> None:
+        """See `Engine.write_once`."""
+        [other] = set(rows.columns) - set(key)
+        once = rows.group_by(key).agg(**{other: rows[other].min()})
+        self.write(once.select(rows.columns).order_by(key), path)
+
     def fetch(self, rows: ibis.Table) -> pa.Table:
         """See `Engine.fetch`; not through the driver's Java, whose memory is small."""
         folder = self._write(rows)

@@ -7,6 +7,7 @@ from itertools import pairwise
 from math import ceil
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -98,6 +99,15 @@ def test_equals_a_plain_computation(rows: list[tuple]) -> None:
     events = frame(rows)
     with tempfile.TemporaryDirectory() as folder:
         check_against_pandas(measure(write_log(Path(folder), events), ENGINE), events)
+
+
+@pytest.mark.parametrize("order", [["user_id", "timestamp"], ["timestamp"], ["user_id", "item_id"]])
+def test_gaps_depend_on_no_order(tmp_path: Path, order: list[str]) -> None:
+    """More events than one row group holds: in the order of a log, and not."""
+    r = np.random.default_rng(0)
+    columns = (r.integers(0, most, 130_000) for most in (900, 50, 5, 10**9))
+    events = frame([(*row, "pv") for row in zip(*columns, strict=True)]).sort_values(order)
+    check_against_pandas(measure(write_log(tmp_path, events), EngineSettings(threads=2)), events)
 
 
 def test_equals_a_plain_computation_on_a_heavy_tail(tmp_path: Path) -> None:
