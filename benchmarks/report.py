@@ -60,8 +60,8 @@ items, {CATEGORIES:,} categories, embedding width {DemiNetSettings().embedding_w
 
 Training: drawing and gathering a batch, forward, backward, optimizer step; without validation, checkpoints
 and progress. Flush: what the optimizer puts off and does once a pass, not part of the samples/s. Parts of a
-step are medians over steps, samples/s a mean over all of them; what a model does in one call, its loss and the
-gradients, stands under forward. Scoring: evaluation mode, \
+step are medians over steps, samples/s a mean over all of them; what a model does in one call, its loss and
+the gradients, stands under forward. Scoring: evaluation mode, \
 {GROUPS_PER_BATCH} groups a batch, gathering included. Peak: resident memory of the process, libraries and log
 included.
 """

@@ -58,6 +58,7 @@ def test_shares_are_of_the_yardsticks():
     run = {
         "samples_per_second": 1.0,
         "scoring_samples_per_second": 1.0,
+        "step_ms": 30.0,
         **{f"{part}_ms": 10.0 for part in ("gather", "forward", "backward", "optimizer", "flush")},
         "training_peak": {"process_mib": 300.0},
         "scoring_peak": {"process_mib": 300.0},
