@@ -48,18 +48,8 @@ class _HeadInputs(torch.autograd.Function):
         rows, widths = ([other.shape[axis] for other in others] for axis in (1, 2))
         summaries = candidates.new_empty(groups, width)
         result = candidates.new_empty(groups, count, 3 * width + sum(other.shape[2] for other in others))
-        job = (
-            groups,
-            count,
-            history.shape[1],
-            width,
-            lengths,
-            candidates,
-            len(others),
-            rows,
-            widths,
-            summaries,
-        )
+        sizes = groups, count, history.shape[1], width
+        job = (*sizes, lengths, candidates, len(others), rows, widths, summaries)
         library.call("head_inputs_forward", *job, history, others, result, torch.get_num_threads())
         ctx.job, ctx.shapes = job, [part.shape for part in (candidates, history, *others)]
         return result
