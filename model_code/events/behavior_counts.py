@@ -5,38 +5,42 @@ from __future__ import annotations
 import ibis
 
 from model_code.events.click_log import USER_GROUPS
-from model_code.events.staged_ids import id_text, number_column
 
 HOUR = 60 * 60 * 1000  # ms
 MOST_BEHAVIORS = 50  # the rarer ones are counted together
 OTHER = "(other)"
-USER = ["user_id", number_column("user_id")]
 
 
-def count_behaviors(events: ibis.Table) -> ibis.Table:
-    """Count events by hour, group of users and behavior.
+def count_behaviors(events: ibis.Table, users: ibis.Table) -> ibis.Table:
+    """Count events by hour, group of users and behavior, NULL among these.
 
     Args:
-        events: each once: the columns of the user's id (see `stage_ids`), ``timestamp`` (ms), ``behavior``;
-            those without are left out.
+        events: each once: ``user_id``, a text or a number, ``timestamp`` (ms), ``behavior``.
+        users: with the ``user_id`` of each of their users, as often as may be.
     """
-    events = events.filter(events.behavior.notnull())
-    frequent = events.group_by("behavior").agg(events=events.count())
+    hour = events.timestamp - (events.timestamp % HOUR + HOUR) % HOUR
+    found = events.mutate(hour=hour).join(_in_groups(users.select("user_id").distinct()), "user_id")
+    return found.group_by("hour", "user_group", "behavior").agg(events=found.count())
+
+
+def mix_behaviors(counts: ibis.Table) -> ibis.Table:
+    """Add up what `count_behaviors` found, in order, the rarer behaviors together; NULL is left out."""
+    counts = counts.filter(counts.behavior.notnull())
+    frequent = counts.group_by("behavior").agg(events=counts.events.sum())
     frequent = frequent.order_by([frequent.events.desc(), frequent.behavior]).limit(MOST_BEHAVIORS)
     frequent = frequent.select(name="behavior")
-    users = _in_groups(events.select(USER).distinct())
-    found = events.join(users, [events[name].identical_to(users[name]) for name in USER])
-    found = found.left_join(frequent, found.behavior == frequent.name)
-    hour = found.timestamp - (found.timestamp % HOUR + HOUR) % HOUR
-    keyed = found.select("user_group", hour=hour, behavior=ibis.coalesce(found.name, OTHER))
+    found = counts.left_join(frequent, counts.behavior == frequent.name)
+    keyed = found.select("hour", "user_group", "events", behavior=ibis.coalesce(found.name, OTHER))
     keys = ["hour", "user_group", "behavior"]
-    return keyed.group_by(keys).agg(events=keyed.count()).order_by(keys)
+    # By way of floats, which hold such counts: DuckDB's sum has 128 bits, of which Ibis does not know.
+    total = keyed.events.sum().cast("float64").cast("int64")
+    return keyed.group_by(keys).agg(events=total).order_by(keys)
 
 
 def _in_groups(users: ibis.Table) -> ibis.Table:
     """Users, each once, with the group that they fall in."""
     # The digest's first byte: DuckDB's own hash may change with its version.
-    digest = id_text(users, "user_id").hexdigest("md5")
+    digest = users.user_id.cast("string").hexdigest("md5")
     group = (hex_digit(digest, 0) * 16 + hex_digit(digest, 1)) % USER_GROUPS
     return users.mutate(user_group=group.cast("int16"))
 

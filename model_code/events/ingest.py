@@ -10,7 +10,7 @@ from typing import Any
 
 import ibis
 
-from model_code.events.behavior_counts import count_behaviors
+from model_code.events.behavior_counts import count_behaviors, mix_behaviors
 from model_code.events.categories import Categories, read_categories
 from model_code.events.checks import IDS, check
 from model_code.events.click_log import Balance, ClickLog
@@ -181,24 +181,17 @@ def _mix_behaviors(connection: Engine, staged: ibis.Table, source: SourceSetting
     if "behavior" not in staged.columns:
         return 0
     unwanted = staged.filter(staged.reason.isnull(), ~is_wanted(staged, source))
-    file = log.path / "unwanted.parquet"  # on the way, as they are used several times, and may be many
-    connection.write(unwanted.select(_identity(unwanted)).distinct(), file)
-    each_once = _with_behaviors(connection.read(log.events), connection.read(file))
-    connection.write(count_behaviors(each_once), log.behaviors)
-    filtered = count_rows(file)
-    file.unlink()
-    return filtered
+    each_once = unwanted.select(_identity(unwanted)).distinct()
+    filtered = connection.keep(count_behaviors(_as_logged(each_once), _as_logged(unwanted)))
+    events = connection.read(log.events)
+    counts = connection.keep(count_behaviors(events, events).union(filtered))
+    connection.write(mix_behaviors(counts), log.behaviors)
+    return filtered.events.sum().to_pyarrow().as_py() or 0
 
 
-def _with_behaviors(events: ibis.Table, unwanted: ibis.Table) -> ibis.Table:
-    """User, time and behavior of all events, each once, with the user as it is staged."""
-    user, number = events.user_id, number_column("user_id")
-    if user.type().is_integer():
-        ids = {"user_id": ibis.null("string"), number: user}
-    else:
-        ids = {"user_id": user, number: ibis.null("int64")}
-    columns = ("user_id", number, "timestamp", "behavior")
-    return events.select("timestamp", "behavior", **ids).select(columns).union(unwanted.select(columns))
+def _as_logged(staged: ibis.Table) -> ibis.Table:
+    """Records with their users as texts: of those who are in no event some may be no numbers."""
+    return staged.select("timestamp", "behavior", user_id=id_text(staged, "user_id"))
 
 
 def _passed(staged: ibis.Table) -> ibis.Table:
