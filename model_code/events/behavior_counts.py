@@ -18,9 +18,9 @@ def count_behaviors(events: ibis.Table, users: ibis.Table) -> ibis.Table:
         events: each once: ``user_id``, a text or a number, ``timestamp`` (ms), ``behavior``.
         users: with the ``user_id`` of each of their users, as often as may be.
     """
-    hour = events.timestamp - (events.timestamp % HOUR + HOUR) % HOUR
-    found = events.mutate(hour=hour).join(_in_groups(users.select("user_id").distinct()), "user_id")
-    return found.group_by("hour", "user_group", "behavior").agg(events=found.count())
+    found = events.join(_in_groups(users.select("user_id").distinct()), "user_id")
+    counts = found.group_by("user_group", "behavior", number=found.timestamp // HOUR).agg(events=found.count())
+    return counts.select("user_group", "behavior", "events", hour=counts.number * HOUR)
 
 
 def mix_behaviors(counts: ibis.Table) -> ibis.Table:

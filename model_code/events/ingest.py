@@ -77,7 +77,8 @@ def ingest(source: SourceSettings, engine: EngineSettings, out: Path) -> ClickLo
         connection.write(quarantine(staged, rejects, raw), log.quarantine)
         events = _events(staged, source, id_types, categories)
         # Records of one event may differ in category alone: a known one goes before NULL, then the smallest.
-        connection.write_once(events, [name for name in ORDER if name in events.columns], log.events)
+        key = [name for name in ORDER if name in events.columns]
+        connection.write_once(events, key, log.events, few=[name for name in ("behavior",) if name in key])
         filtered = _mix_behaviors(connection, staged, source, log)
         balance = _balance(found, filtered, log, raw)
         balance.check()

@@ -19,6 +19,8 @@ from model_code.events.parquet_files import ROW_GROUP, even_batches, read_parque
 
 NO_DELIMITER = "\U0010ffff"  # no character; were there none at all, DuckDB would take NUL for one
 
+FEW = 200  # texts of a column that fit into numbers of a byte
+
 FUNCTIONS = (
     # A time that is no infinity, which is a time to DuckDB.
     """
@@ -132,19 +134,37 @@ class DuckDB(Engine):
         """See `Engine.write`."""
         write_parquet(self._connection, rows, path)
 
-    def write_once(self, rows: ibis.Table, key: Sequence[str], path: Path) -> None:
+    def write_once(self, rows: ibis.Table, key: Sequence[str], path: Path, few: Collection[str] = ()) -> None:
         """See `Engine.write_once`: sorted, each row is held against the one before, without a hash table."""
         [other] = set(rows.columns) - set(key)
-        ordered = ibis.util.gen_name("ordered")
-        self._connection.create_view(ordered, rows.order_by([*key, other]))
+        numbered = ibis.util.gen_name("numbered")
+        self._connection.create_view(numbered, rows)
+        columns = ", ".join(self._numbered(numbered, name) if name in few else name for name in rows.columns)
+        order = ", ".join(f"{name} NULLS LAST" for name in (*key, other))
         alike = " AND ".join(f"lag({name}) OVER () IS NOT DISTINCT FROM {name}" for name in key)
-        once = self._connection.con.sql(f"SELECT * FROM {ordered} QUALIFY NOT ({alike})")
+        once = self._connection.con.sql(
+            f"FROM (SELECT {columns} FROM {numbered} ORDER BY {order}) QUALIFY NOT ({alike})"
+        )
         # A filter's leavings make row groups of any size. Who reads a stream needs a second connection.
         batches = even_batches(once.to_arrow_reader(ROW_GROUP), ROW_GROUP)
         with closing(self._connection.con.cursor()) as cursor:
             cursor.register("batches", batches)
             writer = Backend.from_connection(cursor)
             write_parquet(writer, writer.table("batches"), path)
+
+    def _numbered(self, table: str, name: str) -> str:
+        """A column of texts as numbers that sort as they do, in half the time, if there are few."""
+        texts = ibis.util.gen_name("texts")
+        execute = self._connection.con.execute
+        execute(
+            f"CREATE TEMP TABLE {texts} AS"
+            f" SELECT DISTINCT {name} FROM {table} WHERE {name} IS NOT NULL LIMIT {FEW + 1}"
+        )
+        [count] = execute(f"SELECT count(*) FROM {texts}").fetchone() or [0]
+        if count > FEW:
+            return name
+        execute(f"CREATE TEMP TYPE {texts}_type AS ENUM (SELECT {name} FROM {texts} ORDER BY {name})")
+        return f"CAST({name} AS {texts}_type) AS {name}"
 
     def fetch(self, rows: ibis.Table) -> pa.Table:
         """See `Engine.fetch`."""

@@ -94,13 +94,14 @@ class Engine(Protocol):
     def write(self, rows: ibis.Table, path: Path) -> None:
         """Stream rows into one Parquet file in their order; the same rows give the same bytes."""
 
-    def write_once(self, rows: ibis.Table, key: Sequence[str], path: Path) -> None:
+    def write_once(self, rows: ibis.Table, key: Sequence[str], path: Path, few: Collection[str] = ()) -> None:
         """Do as `write` with rows in order of their ``key``, of those alike in it one.
 
         Args:
             rows: in no order.
             key: all of their columns but one; the smallest of that one is kept, NULL if there is no other.
             path: of the file.
+            few: columns of texts that mostly have a few values.
         """
 
     def fetch(self, rows: ibis.Table) -> pa.Table:

@@ -199,7 +199,7 @@ class Spark(Engine):
             write_parquet(packer, packer.read_parquet(parts, hive_partitioning=False), path)
         shutil.rmtree(folder)
 
-    def write_once(self, rows: ibis.Table, key: Sequence[str], path: Path) -> None:
+    def write_once(self, rows: ibis.Table, key: Sequence[str], path: Path, few: Collection[str] = ()) -> None:
         """See `Engine.write_once`."""
         [other] = set(rows.columns) - set(key)
         once = rows.group_by(key).agg(**{other: rows[other].min()})
