@@ -17,6 +17,7 @@ from model_code.events.click_log import ClickLog
 from model_code.events.engine import EngineSettings
 from model_code.events.health import measure as measure_health
 from model_code.events.ingest import ingest
+from model_code.events.log_tables import log_tables
 from model_code.events.source import SourceSettings
 from model_code.events.split import SplitLog, SplitSettings, split
 from model_code.events.validation_settings import ValidationSettings
@@ -35,8 +36,9 @@ def run(payload: Mapping[str, Any]) -> Result:
     raw, log, parts, sequences = (folder / name for name in ("log.csv", "log", "split", "sequences"))
 
     def check_all_rows() -> None:
-        validate(ClickLog(log), SUITE, ValidationSettings(), engine)
-        measure_health(ClickLog(log), engine)
+        with log_tables(ClickLog(log), engine) as tables:
+            validate(tables, SUITE, ValidationSettings(), engine)
+            measure_health(ClickLog(log), tables, engine)
 
     stages: dict[str, Callable[[], object]] = {
         "DuckDB alone": lambda: sort_in_duckdb(raw, folder / "sorted.parquet", engine),

@@ -10,6 +10,7 @@ from zenml import step
 from model_code.events.click_log import ClickLog
 from model_code.events.engine import EngineSettings
 from model_code.events.health import measure
+from model_code.events.log_tables import log_tables
 from model_code.events.repeats import RepeatedFile
 from model_code.events.validation import ValidationFolder
 from model_code.events.validation_settings import ValidationSettings
@@ -44,8 +45,9 @@ def validate(
     with measured() as notes:
         folder = ValidationFolder(output_folder())
         folder.path.mkdir(parents=True)
-        result = validate_apart(log, ROOT / suite, limits, engine, folder.result_file)
-        health = measure(log, engine)
+        with log_tables(log, engine) as tables:
+            result = validate_apart(tables, ROOT / suite, limits, engine, folder.result_file)
+            health = measure(log, tables, engine)
         table = log.manifest["category_table"]
         repeats = [RepeatedFile(**repeat) for repeat in log.manifest["repeated_files"]]
         report = ValidationReport(name, result, log.balance, health, table, repeats)

@@ -19,7 +19,9 @@ def count_behaviors(events: ibis.Table, users: ibis.Table) -> ibis.Table:
         users: with the ``user_id`` of each of their users, as often as may be.
     """
     found = events.join(_in_groups(users.select("user_id").distinct()), "user_id")
-    counts = found.group_by("user_group", "behavior", number=found.timestamp // HOUR).agg(events=found.count())
+    counts = found.group_by("user_group", "behavior", number=found.timestamp // HOUR).agg(
+        events=found.count()
+    )
     return counts.select("user_group", "behavior", "events", hour=counts.number * HOUR)
 
 

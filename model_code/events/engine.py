@@ -98,10 +98,14 @@ def scratch_folder(engine: EngineSettings) -> Iterator[Path]:
 
 
 @contextmanager
-def connect(engine: EngineSettings) -> Iterator[ibis.backends.duckdb.Backend]:
-    """Open an in-memory DuckDB that spills into a private temporary folder, removed on leaving.
+def connect(engine: EngineSettings, tables: Path | None = None) -> Iterator[ibis.backends.duckdb.Backend]:
+    """Open a DuckDB that spills into a private temporary folder, removed on leaving.
 
     Whatever the name of the engine: what reads prepared logs needs no other.
+
+    Args:
+        engine: how much of the machine to use.
+        tables: a database to read; without, there is none but in memory.
 
     Raises:
         SettingsError: if there is no such spill folder.
@@ -110,7 +114,11 @@ def connect(engine: EngineSettings) -> Iterator[ibis.backends.duckdb.Backend]:
 
     with scratch_folder(engine) as spill:
         backend = ibis.duckdb.connect(
-            **engine.config(), temp_directory=str(spill), preserve_insertion_order=True
+            tables or ":memory:",
+            read_only=tables is not None,
+            **engine.config(),
+            temp_directory=str(spill),
+            preserve_insertion_order=True,
         )
         try:
             yield backend

@@ -15,6 +15,8 @@ from model_code.events.engine import EngineSettings, connect
 from model_code.events.parquet_files import read_parquet
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from model_code.events.click_log import ClickLog
 
 HOUR = 60 * 60 * 1000  # milliseconds
@@ -106,16 +108,21 @@ class LogHealth:
     quarantine: tuple[QuarantineReason, ...]
 
 
-def measure(log: ClickLog, engine: EngineSettings) -> LogHealth:
-    """Aggregate all events and quarantined rows of ``log``, in bounded memory.
+def measure(log: ClickLog, tables: Path, engine: EngineSettings) -> LogHealth:
+    """Aggregate all events and quarantined rows of a log, in bounded memory.
 
     Missing users, items, times and categories are left out where they would be counted.
+
+    Args:
+        log: the log.
+        tables: its tables, as `log_tables` makes them.
+        engine: how much of the machine to use.
     """
-    with connect(engine) as backend:
-        events = read_parquet(backend, log.events)
+    with connect(engine, tables) as backend:
+        events = backend.table("events")
         quarantined = read_parquet(backend, log.quarantine)
-        user_lengths, users = _frequencies(events, "user_id")
-        item_counts, items = _frequencies(events, "item_id")
+        user_lengths, users = _frequencies(backend.table("users"))
+        item_counts, items = _frequencies(backend.table("items"))
         starts, hourly = _hourly(events)
         interval = HOUR if len(starts) and starts[-1] - starts[0] < SHORT_LOG * DAY else DAY
         [totals] = _rows(
@@ -142,12 +149,11 @@ def measure(log: ClickLog, engine: EngineSettings) -> LogHealth:
         )
 
 
-def _frequencies(events: Table, key: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Distinct numbers of events of a ``key``, descending, and how many keys have each.
+def _frequencies(counted: Table) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Distinct numbers of events of users, or of items, descending, and how many have each.
 
-    Both are short for any log: n keys with distinct numbers of events have at least n (n + 1) / 2 events.
+    Both are short for any log: n users with distinct numbers of events have at least n (n + 1) / 2 events.
     """
-    counted = events.filter(events[key].notnull()).group_by(key).agg(events=lambda table: table.count())
     table = counted.group_by("events").agg(keys=counted.count()).order_by(ibis.desc("events")).to_pyarrow()
     return table["events"].to_numpy(), table["keys"].to_numpy()
 

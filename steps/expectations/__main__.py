@@ -1,4 +1,4 @@
-"""``python -m steps.expectations``: check the click log that standard input describes; see `apart`."""
+"""``python -m steps.expectations``: check the tables that standard input names; see `apart`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 import sys
 from pathlib import Path
 
-from model_code.events.click_log import ClickLog
 from model_code.events.engine import EngineSettings
 from model_code.events.validation_settings import ValidationSettings
 from model_code.settings import SettingsError, parse
@@ -20,7 +19,7 @@ def main() -> int:
     limits = parse(ValidationSettings, request["limits"], "validation")
     engine = parse(EngineSettings, request["engine"], "engine")
     try:
-        result = validate(ClickLog(Path(request["log"])), Path(request["suite"]), limits, engine)
+        result = validate(Path(request["tables"]), Path(request["suite"]), limits, engine)
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         return BAD_SUITE

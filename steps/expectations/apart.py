@@ -17,7 +17,6 @@ from model_code.events.validation import ValidationResult
 from model_code.settings import SettingsError
 
 if TYPE_CHECKING:
-    from model_code.events.click_log import ClickLog
     from model_code.events.engine import EngineSettings
     from model_code.events.validation_settings import ValidationSettings
 
@@ -26,16 +25,16 @@ BAD_SUITE = 3  # exit status of the process when the suite is wrong; its standar
 
 
 def validate_apart(
-    log: ClickLog, suite: Path, limits: ValidationSettings, engine: EngineSettings, out: Path
+    tables: Path, suite: Path, limits: ValidationSettings, engine: EngineSettings, out: Path
 ) -> ValidationResult:
-    """Check ``log`` as `steps.expectations.run.validate` does, and write the result to ``out``.
+    """Check ``tables`` as `steps.expectations.run.validate` does, and write the result to ``out``.
 
     Raises:
         SettingsError: the suite is wrong.
         RuntimeError: the process failed; holds what it said.
     """
     request = {
-        "log": str(log.path.absolute()),
+        "tables": str(tables.absolute()),
         "suite": str(suite.absolute()),
         "limits": asdict(limits),
         "engine": asdict(engine),

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import duckdb
 import great_expectations as gx
 from great_expectations.core import ExpectationSuite, ExpectationValidationResult
 from great_expectations.data_context.types.base import ProgressBarsConfig
@@ -19,18 +19,14 @@ from model_code.events.validation import Outcome, ValidationResult
 from model_code.events.validation_settings import ValidationSettings
 from steps.expectations import duckdb_dialect, words
 from steps.expectations.suite import Entry, build, read_suite
-from steps.expectations.tables import Columns, Config, write_tables
-
-if TYPE_CHECKING:
-    from model_code.events.click_log import ClickLog
 
 EXAMPLES = 5  # offending rows kept for each failed expectation
 
 
 def validate(
-    log: ClickLog, suite: Path, limits: ValidationSettings, engine: EngineSettings
+    tables: Path, suite: Path, limits: ValidationSettings, engine: EngineSettings
 ) -> ValidationResult:
-    """Check ``log`` against the suite in the YAML file ``suite``.
+    """Check a log's ``tables``, as `log_tables` makes them, against the suite in the YAML file ``suite``.
 
     An expectation that cannot be checked (its column is missing or of another type) fails and says why; the
     others are checked all the same.
@@ -42,7 +38,8 @@ def validate(
     entries_of = read_suite(suite, parameters)
     outcomes: list[Outcome] = []
     skipped: list[str] = []
-    with _quiet(), _database(log, engine) as (source, columns):
+    columns = _columns(tables)
+    with _quiet(), _source(tables, engine) as source:
         for table, entries in entries_of.items():
             present = [entry for entry in entries if _applies(entry, columns[table], parameters)]
             skipped += [entry.description for entry in entries if entry not in present]
@@ -121,26 +118,29 @@ def _plain(value: Any) -> int | float | str | None:
     return value if value is None or isinstance(value, int | float | str) else str(value)
 
 
+def _columns(tables: Path) -> dict[str, list[str]]:
+    """The columns of each table."""
+    with duckdb.connect(tables, read_only=True) as connection:
+        rows = connection.execute("SELECT table_name, list(column_name) FROM duckdb_columns() GROUP BY ALL")
+        return dict(rows.fetchall())
+
+
 @contextmanager
-def _database(log: ClickLog, engine: EngineSettings) -> Iterator[tuple[SQLDatasource, Columns]]:
-    config: Config = {**engine.config()}
+def _source(tables: Path, engine: EngineSettings) -> Iterator[SQLDatasource]:
     duckdb_dialect.register()
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
-    with tempfile.TemporaryDirectory(prefix="deminet-", dir=engine.spill_folder) as folder:
-        database = Path(folder, "tables.duckdb")  # what does not fit is spilled beside it
-        columns = write_tables(log, database, config)
-        source = context.data_sources.add_sql(
-            "log",
-            connection_string=f"{duckdb_dialect.NAME}:///{database}",
-            create_temp_table=False,
-            kwargs={"connect_args": {"config": config}},  # type: ignore[call-arg]  # missing in its stub
-        )
-        try:
-            yield source, columns
-        finally:
-            source.get_execution_engine().close()
-            source.get_engine().dispose()
+    source = context.data_sources.add_sql(
+        "log",
+        connection_string=f"{duckdb_dialect.NAME}:///{tables}",
+        create_temp_table=False,
+        kwargs={"connect_args": {"config": engine.config()}},  # type: ignore[call-arg]  # missing in its stub
+    )
+    try:
+        yield source
+    finally:
+        source.get_execution_engine().close()
+        source.get_engine().dispose()
 
 
 @contextmanager

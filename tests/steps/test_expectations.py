@@ -10,6 +10,7 @@ import pytest
 
 from model_code.events.click_log import ClickLog
 from model_code.events.engine import EngineSettings
+from model_code.events.log_tables import log_tables
 from model_code.events.validation import ValidationResult
 from model_code.events.validation_settings import ValidationSettings
 from steps.expectations.run import EXAMPLES, validate
@@ -46,7 +47,8 @@ LIMITS = ValidationSettings(behaviors=("click", "pv", "view"))
 
 
 def check(log: ClickLog, limits: ValidationSettings | None = None, suite: Path = SUITE) -> ValidationResult:
-    return validate(log, suite, limits or LIMITS, ENGINE)
+    with log_tables(log, ENGINE) as tables:
+        return validate(tables, suite, limits or LIMITS, ENGINE)
 
 
 def failures(result: ValidationResult) -> set[tuple[str, str | None, str]]:
@@ -284,8 +286,9 @@ def test_nothing_is_printed_logged_or_left_behind(tmp_path: Path, capfd, caplog,
     suite = Path(__file__).parents[2] / SUITE
     log = write_log(tmp_path / "log", clean_events().drop(columns="category_id"))
     before = sorted(tmp_path.rglob("*"))
-    with caplog.at_level(logging.WARNING):
-        result = validate(log, suite, ValidationSettings(), EngineSettings(spill_folder=str(spill)))
+    engine = EngineSettings(spill_folder=str(spill))
+    with caplog.at_level(logging.WARNING), log_tables(log, engine) as tables:
+        result = validate(tables, suite, ValidationSettings(), engine)
     assert result.failed[0].error is not None
     assert capfd.readouterr() == ("", "")
     assert caplog.records == []

@@ -14,6 +14,7 @@ from model_code.events import raw_files
 from model_code.events.engine import EngineSettings
 from model_code.events.errors import IngestError
 from model_code.events.health import measure
+from model_code.events.log_tables import log_tables
 from model_code.events.plain_csv import stage_plain
 from model_code.events.raw_files import count_lines, find_files, first_line
 from model_code.events.source import CategoryTableSettings, TimeSettings
@@ -103,7 +104,8 @@ def test_times_that_no_calendar_writes_are_set_aside(tmp_path):
     log = run(tmp_path / "a.csv", tmp_path / "out", ALL, time=TimeSettings(unit="ms"))
     assert log.manifest["quarantine_reasons"] == {"unparsable timestamp": 4}
     assert [row[1] for row in set_aside(log)] == [8, 9, 10, 11]
-    health = measure(log, EngineSettings(threads=1))
+    with log_tables(log, EngineSettings(threads=1)) as tables:
+        health = measure(log, tables, EngineSettings(threads=1))
     assert (health.first, health.last) == (int(good[1]), int(good[0]))
 
 

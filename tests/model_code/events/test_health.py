@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from model_code.events.click_log import ClickLog
 from model_code.events.engine import EngineSettings
 from model_code.events.health import DAY, GAPS, HOUR, Bin, LogHealth, measure
+from model_code.events.log_tables import log_tables
 
 START = 1_506_816_000_000
 ENGINE = EngineSettings(threads=1)
@@ -46,8 +47,15 @@ events_of = st.lists(
 def write_log(folder: Path, events: pd.DataFrame, quarantine: pd.DataFrame = QUARANTINE) -> ClickLog:
     events.to_parquet(folder / "events.parquet", index=False)
     quarantine.to_parquet(folder / "quarantine.parquet", index=False)
-    (folder / "manifest.json").write_text(json.dumps({}))
+    balance = {"kept": len(events), "quarantined": 0, "duplicates": 0, "filtered_behaviors": 0}
+    manifest = {"balance": {"raw": len(events)} | balance}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
     return ClickLog(folder)
+
+
+def measured(log: ClickLog, engine: EngineSettings) -> LogHealth:
+    with log_tables(log, engine) as tables:
+        return measure(log, tables, engine)
 
 
 def frame(rows: list[tuple]) -> pd.DataFrame:
@@ -98,7 +106,7 @@ def check_against_pandas(health: LogHealth, events: pd.DataFrame) -> None:
 def test_equals_a_plain_computation(rows: list[tuple]) -> None:
     events = frame(rows)
     with tempfile.TemporaryDirectory() as folder:
-        check_against_pandas(measure(write_log(Path(folder), events), ENGINE), events)
+        check_against_pandas(measured(write_log(Path(folder), events), ENGINE), events)
 
 
 @pytest.mark.parametrize("order", [["user_id", "timestamp"], ["timestamp"], ["user_id", "item_id"]])
@@ -107,7 +115,7 @@ def test_gaps_depend_on_no_order(tmp_path: Path, order: list[str]) -> None:
     r = np.random.default_rng(0)
     columns = (r.integers(0, most, 130_000) for most in (900, 50, 5, 10**9))
     events = frame([(*row, "pv") for row in zip(*columns, strict=True)]).sort_values(order)
-    check_against_pandas(measure(write_log(tmp_path, events), EngineSettings(threads=2)), events)
+    check_against_pandas(measured(write_log(tmp_path, events), EngineSettings(threads=2)), events)
 
 
 def test_equals_a_plain_computation_on_a_heavy_tail(tmp_path: Path) -> None:
@@ -116,13 +124,13 @@ def test_equals_a_plain_computation_on_a_heavy_tail(tmp_path: Path) -> None:
         (number % 97, int(3_000 / (1 + number % 1_000)), number % 3, number * 7_919_000 % (40 * DAY), "view")
         for number in range(5_000)
     ]
-    health = measure(write_log(tmp_path, frame(rows)), EngineSettings(threads=2))
+    health = measured(write_log(tmp_path, frame(rows)), EngineSettings(threads=2))
     check_against_pandas(health, frame(rows))
     assert health.histories[-1] == Bin(33, 64, 97)
 
 
 def test_quarantine_by_reason(tmp_path: Path) -> None:
-    health = measure(write_log(tmp_path, frame([(1, 1, 1, 0, "click")])), ENGINE)
+    health = measured(write_log(tmp_path, frame([(1, 1, 1, 0, "click")])), ENGINE)
     late, missing, unparsable = health.quarantine
     assert [late.reason, missing.reason, unparsable.reason] == [
         "outside the window",
@@ -139,12 +147,12 @@ def test_quarantine_by_reason(tmp_path: Path) -> None:
 
 def test_log_without_behavior_and_quarantine(tmp_path: Path) -> None:
     events = frame([(1, 1, None, 0, "click"), (1, 2, None, 5, "click")]).drop(columns="behavior")
-    health = measure(write_log(tmp_path, events, QUARANTINE[:0]), ENGINE)
+    health = measured(write_log(tmp_path, events, QUARANTINE[:0]), ENGINE)
     assert (health.behaviors, health.quarantine, health.categories) == ({}, (), 0)
 
 
 def test_empty_log(tmp_path: Path) -> None:
-    health = measure(write_log(tmp_path, frame([(1, 1, 1, 0, "click")])[:0]), ENGINE)
+    health = measured(write_log(tmp_path, frame([(1, 1, 1, 0, "click")])[:0]), ENGINE)
     assert (health.events, health.users, health.first, health.last) == (0, 0, None, None)
     assert (health.activity, health.histories, health.popularity, health.top_shares) == ((), (), (), {})
 
@@ -155,7 +163,7 @@ def test_missing_keys_and_absurd_times_do_not_stop_it(tmp_path: Path) -> None:
     )
     events["user_id"] = events["user_id"].astype("Int64")
     events.loc[2, "user_id"] = pd.NA
-    health = measure(write_log(tmp_path, events), ENGINE)
+    health = measured(write_log(tmp_path, events), ENGINE)
     assert (health.events, health.users) == (3, 1)
     assert sum(count for _, count in health.activity) == 3
     assert sum(health.gaps.values()) == 1
