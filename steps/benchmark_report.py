@@ -96,7 +96,7 @@ def benchmark_report(
             paper_dataset=paper_dataset,
             asked=tuple(Asked.of(choice, choice.label in tuned) for choice in choices),
             seeds=seeds,
-            **{key: split_log.manifest[key] for key in ("users", "items", "categories")},
+            **{key: data.manifest[key] for key in ("users", "items", "categories")},
             samples={
                 part: len(samples) * (1 + data.settings.negatives_per_positive)
                 for part, samples in data.parts.items()

@@ -187,7 +187,7 @@ def _sanity_aucs(prepared: dict[str, Any]) -> dict[str, float]:
 def _counts(split_log: SplitLog, prepared: dict[str, Any]) -> dict[str, int]:
     """Rows at every stage of the preparation, in order."""
     stages = {f"{name.replace('_', ' ')} rows": rows for name, rows in split_log.manifest["balance"].items()}
-    stages |= {name: split_log.manifest[name] for name in ("users", "items", "categories")}
+    stages |= {name: prepared[name] for name in ("users", "items", "categories")}
     for part, counts in prepared["parts"].items():
         stages |= {f"{part}: {name.replace('_', ' ')}": value for name, value in counts.items()}
     return stages

@@ -37,7 +37,7 @@ class LogFacts:
     ) -> LogFacts:
         """Take the numbers from the manifests of the split log and of the sequences."""
         counts = {name.replace("_", " "): rows for name, rows in split["balance"].items()}
-        counts |= {name: split[name] for name in ("users", "items", "categories")}
+        counts |= {name: sequences[name] for name in ("users", "items", "categories")}
         counts |= {f"{part} samples": found["targets"] for part, found in sequences["parts"].items()}
         times = [part[end] for part in split["parts"].values() for end in ("first", "last")]
         return cls(data_version(lineage), lineage["raw files"], counts, min(times), max(times))

@@ -79,8 +79,8 @@ def terminal_summary(facts: RunFacts) -> str:
         f"{facts.name} version {facts.version}: {facts.outcome}",
         "",
         f"  log      {raw}",
-        f"  users    {count(facts.split['users'])}, items {count(facts.split['items'])},"
-        f" categories {count(facts.split['categories'])}",
+        f"  users    {count(facts.sequences['users'])}, items {count(facts.sequences['items'])},"
+        f" categories {count(facts.sequences['categories'])}",
         f"  split    test from {moment(facts.split['split_timestamp'])},"
         f" validation from {moment(facts.split['validation_timestamp'])}",
         f"  targets  {targets}",
@@ -120,7 +120,7 @@ def model_card(facts: RunFacts, settings: Mapping[str, Any]) -> str:
         "",
         "## Data",
         "",
-        f"- {count(facts.split['users'])} users, {count(facts.split['items'])} items; fitted on events before"
+        f"- {count(facts.sequences['users'])} users, {count(facts.sequences['items'])} items; fitted on events before"
         f" {moment(facts.split['validation_timestamp'])}, tested on those from"
         f" {moment(facts.split['split_timestamp'])}.",
         f"- {facts.sequences['settings']['negatives_per_positive']} negatives a positive, drawn by"

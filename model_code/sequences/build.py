@@ -106,6 +106,8 @@ def _write_arrays(
         folder / "item_count.npy", np.concatenate([np.zeros(FIRST_ID, np.int64), items.count[: items.known]])
     )
     return {
+        "items": len(items.ids),
+        "categories": len(categories.ids),
         "sizes": VocabularySizes(items.size, categories.size, users.size)._asdict(),
         "identities": {"items": items.identities, "categories": categories.identities},
     }

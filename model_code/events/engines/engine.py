@@ -91,6 +91,9 @@ class Engine(Protocol):
     def read(self, path: Path) -> ibis.Table:
         """Read one of our own Parquet files."""
 
+    def ordered(self, rows: ibis.Table, key: Sequence[str]) -> ibis.Table:
+        """Rows to be written in order of their ``key``: what is computed of them then need not be sorted."""
+
     def write(self, rows: ibis.Table, path: Path) -> None:
         """Stream rows into one Parquet file in their order; the same rows give the same bytes."""
 

@@ -191,6 +191,10 @@ class Spark(Engine):
         """See `Engine.read`."""
         return self._view(self._session.read.parquet(_pattern(path)))
 
+    def ordered(self, rows: ibis.Table, key: Sequence[str]) -> ibis.Table:
+        """See `Engine.ordered`."""
+        return rows.order_by(key)
+
     def write(self, rows: ibis.Table, path: Path) -> None:
         """See `Engine.write`."""
         folder = self._write(rows)

@@ -7,16 +7,18 @@ from model_code.reports.log_change import LogChange, LogFacts
 HOUR = 3_600_000
 SPLIT = {
     "balance": {"raw": 120, "kept": 100, "filtered_behaviors": 20},
-    "users": 9,
-    "items": 8,
-    "categories": 7,
     "parts": {
         "fit": {"first": 5, "last": 20 * HOUR},
         "validation": {"first": 21 * HOUR, "last": 22 * HOUR},
         "test": {"first": 23 * HOUR, "last": 48 * HOUR},
     },
 }
-SEQUENCES = {"parts": {"fit": {"targets": 70}, "test": {"targets": 12}}}
+SEQUENCES = {
+    "users": 9,
+    "items": 8,
+    "categories": 7,
+    "parts": {"fit": {"targets": 70}, "test": {"targets": 12}},
+}
 LINEAGE = {"data.dvc md5": "d41d8cd98f00.dir", "raw files": "e5"}
 NOW = LogFacts.of(LINEAGE, SPLIT, SEQUENCES)
 

@@ -26,13 +26,13 @@ def facts(tmp_path_factory):
         version="7",
         split={
             "balance": {"raw": 1_234, "kept": 1_200, "quarantined": 34, "duplicates": 0},
-            "users": 50,
-            "items": 20,
-            "categories": 3,
             "split_timestamp": 1_508_100_000_000,
             "validation_timestamp": 1_507_600_800_000,
         },
         sequences={
+            "users": 50,
+            "items": 20,
+            "categories": 3,
             "parts": {"fit": {"targets": 900}, "test": {"targets": 200}},
             "settings": {"negatives_per_positive": 4, "negative_sampling": "block_popularity"},
         },

@@ -50,6 +50,8 @@ def test_parts_share_no_target_and_fit_holds_no_later_event(data: SequenceData) 
 
 def test_counts(data: SequenceData, events: pd.DataFrame, split_log) -> None:
     earliest = events.groupby("user_id")["timestamp"].transform("min")
+    for many, one in (("users", "user_id"), ("items", "item_id"), ("categories", "category_id")):
+        assert data.manifest[many] == events[one].nunique()
     cuts = [split_log.manifest[name] for name in ("validation_timestamp", "split_timestamp")]
     part = np.searchsorted(cuts, events["timestamp"], side="right")
     for number, name in enumerate(PARTS):
