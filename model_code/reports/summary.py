@@ -120,8 +120,8 @@ def model_card(facts: RunFacts, settings: Mapping[str, Any]) -> str:
         "",
         "## Data",
         "",
-        f"- {count(facts.sequences['users'])} users, {count(facts.sequences['items'])} items; fitted on events"
-        f" before {moment(facts.split['validation_timestamp'])}, tested on those from"
+        f"- {count(facts.sequences['users'])} users, {count(facts.sequences['items'])} items; fitted on"
+        f" events before {moment(facts.split['validation_timestamp'])}, tested on those from"
         f" {moment(facts.split['split_timestamp'])}.",
         f"- {facts.sequences['settings']['negatives_per_positive']} negatives a positive, drawn by"
         f" {facts.sequences['settings']['negative_sampling']}; probabilities refer to that base rate.",
