@@ -141,34 +141,41 @@ class DuckDB(Engine):
     def write_once(self, rows: ibis.Table, key: Sequence[str], path: Path, few: Collection[str] = ()) -> None:
         """See `Engine.write_once`: sorted, each row is held against the one before, without a hash table."""
         [other] = set(rows.columns) - set(key)
-        numbered = ibis.util.gen_name("numbered")
-        self._connection.create_view(numbered, rows)
-        columns = ", ".join(self._numbered(numbered, name) if name in few else name for name in rows.columns)
+        view = ibis.util.gen_name("rows")
+        self._connection.create_view(view, rows)
+        # Texts take longest to sort: those of a few values go as numbers, and a single one not at all.
+        columns, alike = dict(zip(rows.columns, rows.columns, strict=True)), {}
+        for name in few:
+            values = self._few_values(view, name)
+            texts = sorted(value for value in values if value is not None)
+            if len(values) == len(texts) == 1:
+                alike[name] = ibis.literal(texts[0])
+                del columns[name]
+            elif texts:
+                columns[name] = f"CAST({name} AS {self._enumeration(texts)}) AS {name}"
+        key = [name for name in key if name in columns]
+        repeats = " AND ".join(f"lag({name}) OVER () IS NOT DISTINCT FROM {name}" for name in key)
         order = ", ".join(f"{name} NULLS LAST" for name in (*key, other))
-        alike = " AND ".join(f"lag({name}) OVER () IS NOT DISTINCT FROM {name}" for name in key)
-        once = self._connection.con.sql(
-            f"FROM (SELECT {columns} FROM {numbered} ORDER BY {order}) QUALIFY NOT ({alike})"
-        )
+        ordered = f"SELECT {', '.join(columns.values())} FROM {view} ORDER BY {order}"
+        once = self._connection.con.sql(f"FROM ({ordered}) QUALIFY NOT ({repeats})")
         # A filter's leavings make row groups of any size. Who reads a stream needs a second connection.
         batches = even_batches(once.to_arrow_reader(ROW_GROUP), ROW_GROUP)
         with closing(self._connection.con.cursor()) as cursor:
             cursor.register("batches", batches)
             writer = Backend.from_connection(cursor)
-            write_parquet(writer, writer.table("batches"), path)
+            write_parquet(writer, writer.table("batches").mutate(**alike).select(rows.columns), path)
 
-    def _numbered(self, table: str, name: str) -> str:
-        """A column of texts as numbers that sort as they do, in half the time, if there are few."""
-        texts = ibis.util.gen_name("texts")
-        execute = self._connection.con.execute
-        execute(
-            f"CREATE TEMP TABLE {texts} AS"
-            f" SELECT DISTINCT {name} FROM {table} WHERE {name} IS NOT NULL LIMIT {FEW + 1}"
-        )
-        [count] = execute(f"SELECT count(*) FROM {texts}").fetchone() or [0]
-        if count > FEW:
-            return name
-        execute(f"CREATE TEMP TYPE {texts}_type AS ENUM (SELECT {name} FROM {texts} ORDER BY {name})")
-        return f"CAST({name} AS {texts}_type) AS {name}"
+    def _few_values(self, table: str, name: str) -> list[str | None]:
+        """The values of a column of texts; none if there are many."""
+        found = self._connection.con.sql(f"SELECT DISTINCT {name} FROM {table} LIMIT {FEW + 1}").fetchall()
+        return [] if len(found) > FEW else [value for (value,) in found]
+
+    def _enumeration(self, texts: list[str]) -> str:
+        """A type whose values sort as the texts do."""
+        name: str = ibis.util.gen_name("enumeration")
+        values = self.keep(ibis.memtable(pa.table({"text": texts})))
+        self._connection.raw_sql(f"CREATE TEMP TYPE {name} AS ENUM (FROM {values.get_name()} ORDER BY text)")
+        return name
 
     def fetch(self, rows: ibis.Table) -> pa.Table:
         """See `Engine.fetch`."""
