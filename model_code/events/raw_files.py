@@ -8,6 +8,7 @@ import gzip
 import os
 import zlib
 from collections.abc import Collection, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -128,10 +129,13 @@ def _lines(block: bytes) -> tuple[int, int]:
 
 
 def chunks(file: BinaryIO) -> Iterator[bytes]:
-    """A file's bytes without a byte order mark at the start, some at a time."""
+    """A file's bytes without a byte order mark at the start, some at a time, and read, or unpacked, ahead."""
     yield file.read(len(codecs.BOM_UTF8)).removeprefix(codecs.BOM_UTF8)
-    while chunk := file.read(CHUNK):
-        yield chunk
+    with ThreadPoolExecutor(1) as pool:
+        ahead = pool.submit(file.read, CHUNK)
+        while chunk := ahead.result():
+            ahead = pool.submit(file.read, CHUNK)
+            yield chunk
 
 
 def cut_error(path: Path, error: Exception) -> IngestError:
