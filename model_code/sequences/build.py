@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict, replace
+from itertools import accumulate, chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,10 +24,11 @@ from model_code.groups import UNKNOWN, VocabularySizes
 from model_code.sequences.codes import FIRST_ID, Codes
 from model_code.sequences.data import EVENT_ARRAYS, MANIFEST, Samples, SequenceData, load_array, period
 from model_code.sequences.negatives import NegativeSampler
-from model_code.sequences.samples import make_samples
+from model_code.sequences.samples import make_samples, user_ranges
 from model_code.sequences.sanity import fit_groups, sanity
 from model_code.sequences.settings import SequenceSettings
 from model_code.sequences.vocabulary import latest_categories, write_vocabulary
+from model_code.threads import in_threads
 
 if TYPE_CHECKING:
     import ibis
@@ -68,8 +70,7 @@ def build(split: SplitLog, settings: SequenceSettings, engine: EngineSettings, o
         data = _with_negatives(data)
         drawn, dropped = fit_groups(data)
         _check_filled(data, len(drawn), split.events)
-        for part, samples in data.parts.items():
-            samples.save(folder / part)
+        in_threads(lambda part: data.parts[part].save(folder / part), data.parts)
         # Fit groups are drawn anew in each epoch of training: what was dropped is known of this draw alone.
         data.manifest["parts"]["fit"] |= {
             "sampled_groups": len(drawn) + dropped,
@@ -121,42 +122,65 @@ def _write_users(users: Codes, folder: Path) -> None:
 
 
 def _write_events(path: Path, items: Codes, categories: Codes, users: Codes, folder: Path) -> None:
-    """Stream the events into their three arrays."""
+    """Stream the events into their three arrays, some row groups at once."""
     dtypes: dict[str, type[np.generic]] = {"item": np.int32, "category": np.int32, "timestamp": np.int64}
-    with pq.ParquetFile(path) as file:
-        count = file.metadata.num_rows
-        have = [int(codes.events.sum()) for codes in (users, items)]
-        if have != [count, count]:
-            raise ValueError(f"{path}: {count} events, but {have[0]} have a user and {have[1]} an item")
-        arrays = {name: _new_array(folder / f"{name}.npy", dtype, count) for name, dtype in dtypes.items()}
-        start, last = 0, None
-        for batch in file.iter_batches(_BATCH, columns=list(ORDER)):
-            _check_order(batch, last, path)
-            rows = slice(start, start + len(batch))
-            arrays["item"][rows] = items.encode(batch["item_id"])
-            arrays["category"][rows] = categories.encode(batch["category_id"])
-            arrays["timestamp"][rows] = batch["timestamp"].to_numpy()
-            start, last = rows.stop, batch.take([len(batch) - 1])  # a slice would keep all of it
+    metadata = pq.read_metadata(path)
+    groups = range(metadata.num_row_groups)
+    starts = [0, *accumulate(metadata.row_group(group).num_rows for group in groups)]
+    have = [int(codes.events.sum()) for codes in (users, items)]
+    if have != [starts[-1]] * 2:
+        raise ValueError(f"{path}: {starts[-1]} events, but {have[0]} have a user and {have[1]} an item")
+    arrays = {name: _new_array(folder / f"{name}.npy", dtype, starts[-1]) for name, dtype in dtypes.items()}
+
+    def write(group: int) -> list[pa.RecordBatch]:
+        """Write a row group; return the first and the last row of each batch."""
+        start, edges = starts[group], []
+        with pq.ParquetFile(path, metadata=metadata) as file:
+            for batch in file.iter_batches(_BATCH, row_groups=[group], columns=list(ORDER)):
+                _check_order(pa.Table.from_batches([batch]), path)
+                rows = slice(start, start + len(batch))
+                arrays["item"][rows] = items.encode(batch["item_id"])
+                arrays["category"][rows] = categories.encode(batch["category_id"])
+                arrays["timestamp"][rows] = batch["timestamp"].to_numpy()
+                start = rows.stop
+                edges += [batch.take([row]) for row in (0, len(batch) - 1)]  # a slice would keep all of it
+        return edges
+
+    _check_order(pa.Table.from_batches(chain.from_iterable(in_threads(write, groups))), path)
     _order_ties(arrays, np.load(folder / "user_offsets.npy"))
 
 
 def _order_ties(arrays: dict[str, NDArray[Any]], user_offsets: NDArray[np.int64]) -> None:
     """Put events of one user, time and item in order of their categories' codes, as scoring does."""
-    category = arrays["category"]
-    tied = np.zeros(len(category) + 1, dtype=bool)  # whether an event is like the one before
-    tied[1:-1] = True
-    tied[user_offsets] = False
-    for name in ("timestamp", "item"):
-        tied[1:-1] &= arrays[name][1:] == arrays[name][:-1]
-    rows = np.flatnonzero(tied[:-1] | tied[1:])
-    run = np.cumsum(~tied[rows])
-    category[rows] = category[rows][np.lexsort((category[rows], run))]
+
+    def order(users: tuple[int, int]) -> None:
+        offsets = user_offsets[users[0] : users[1] + 1]
+        timestamp, item, category = (
+            arrays[name][offsets[0] : offsets[-1]] for name in ("timestamp", "item", "category")
+        )
+        tied = np.zeros(len(item) + 1, dtype=bool)  # whether an event is like the one before
+        tied[1:-1] = (timestamp[1:] == timestamp[:-1]) & (item[1:] == item[:-1])
+        tied[offsets - offsets[0]] = False
+        rows = np.flatnonzero(tied[:-1] | tied[1:])
+        run = np.cumsum(~tied[rows])
+        category[rows] = category[rows][np.lexsort((category[rows], run))]
+
+    in_threads(order, user_ranges(user_offsets))
 
 
-def _check_order(batch: pa.RecordBatch, last: pa.RecordBatch | None, path: Path) -> None:
-    """Raise ValueError unless rows, after the last one before them, are in the order of a split log."""
-    both = pa.Table.from_batches([last, batch] if last else [batch])
-    earlier, later = both[:-1], both[1:]
+def _check_order(rows: pa.Table, path: Path) -> None:
+    """Raise ValueError unless rows are in the order of a split log."""
+    earlier, later = rows[:-1], rows[1:]
+    user, time = ORDER[:2]
+    same = pc.and_(pc.equal(earlier[user], later[user]), pc.less(earlier[time], later[time]))
+    # Nearly all rows need no look at the other columns.
+    unclear = pc.invert(pc.or_(pc.less(earlier[user], later[user]), same)).to_numpy().nonzero()[0]
+    if not _in_order(earlier.take(unclear), later.take(unclear)):
+        raise ValueError(f"{path}: its rows are not in order of {', '.join(ORDER)}; split the log again")
+
+
+def _in_order(earlier: pa.Table, later: pa.Table) -> bool:
+    """Whether each row of a table may come before that of another one."""
     in_order: Any = True  # of rows that are alike in all columns
     for name in reversed(ORDER):
         a, b = earlier[name], later[name]
@@ -166,8 +190,7 @@ def _check_order(batch: pa.RecordBatch, last: pa.RecordBatch | None, path: Path)
         else:
             less, equal = pc.less(a, b), pc.equal(a, b)
         in_order = pc.or_(less, pc.and_(equal, in_order))
-    if not pc.all(in_order, skip_nulls=False, min_count=0).as_py():
-        raise ValueError(f"{path}: its rows are not in order of {', '.join(ORDER)}; split the log again")
+    return bool(pc.all(in_order, skip_nulls=False, min_count=0).as_py())
 
 
 def _new_array(path: Path, dtype: type[np.generic], count: int) -> NDArray[Any]:

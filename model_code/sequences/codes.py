@@ -70,10 +70,12 @@ class Codes:
         if self._table is None:
             return encode(values, self.ids)
         low, table = self._table
-        number = values.fill_null(low).to_numpy()
-        known = (number >= low) & (number < low + len(table) - 1)
-        known &= np.asarray(values.is_valid())
-        return table[np.where(known, number - low, -1)]
+        # Modulo 2**64 whatever is below the lowest is above the highest, too.
+        number = values.fill_null(low).to_numpy().astype(np.uint64) - np.uint64(low % 2**64)
+        place: NDArray[np.int64] = np.minimum(number, len(table) - 1).view(np.int64)
+        if values.null_count:
+            place[np.asarray(values.is_null())] = -1
+        return table[place]
 
     @cached_property
     def _table(self) -> tuple[int, NDArray[np.int32]] | None:

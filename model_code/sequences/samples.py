@@ -48,7 +48,7 @@ def make_samples(
         return [(np.flatnonzero(chosen) + offsets[0]).astype(history_end.dtype) for chosen in inside]
 
     periods = [period(cuts, part) for part in PARTS]
-    found = in_threads(targets, pairwise(_user_bounds(user_offsets)))
+    found = in_threads(targets, user_ranges(user_offsets))
     positions = map(np.concatenate, zip(*found, strict=True))
     ordered = [_in_time_order(position, timestamp) for position in positions]
     del found
@@ -66,11 +66,12 @@ def make_samples(
     return dict(zip(PARTS, map(sample, ordered), strict=True))
 
 
-def _user_bounds(user_offsets: NDArray[np.int64]) -> list[int]:
-    """Bounds of ranges of users with about `_EVENTS` events each; no user is cut."""
+def user_ranges(user_offsets: NDArray[np.int64]) -> list[tuple[int, int]]:
+    """Return ranges of user rows that have about as many events each as should be worked on at once."""
     starts = np.arange(0, user_offsets[-1], _EVENTS)
     inner = np.searchsorted(user_offsets, starts[1:]).tolist()
-    return [0, *sorted({*inner} - {0, len(user_offsets) - 1}), len(user_offsets) - 1]
+    users = len(user_offsets) - 1
+    return [*pairwise([0, *sorted({*inner} - {0, users}), users])]
 
 
 def _in_time_order(position: Indices, timestamp: NDArray[np.int64]) -> Indices:

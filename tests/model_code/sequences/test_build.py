@@ -82,11 +82,18 @@ def test_bytes_depend_on_neither_threads_nor_chunks(
     assert digests(tmp_path / "one") == digests(tmp_path / "two")
 
 
-@pytest.mark.parametrize("batch", [3, 1_000_000])
+@pytest.mark.parametrize(("batch", "row_group"), [(3, None), (1_000_000, None), (1_000_000, 3)])
 @pytest.mark.parametrize("texts", [False, True])
 @pytest.mark.parametrize("place", range(1, 8))
 def test_rows_out_of_order_are_an_error(
-    place: int, texts: bool, batch: int, make_split, prepare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    place: int,
+    texts: bool,
+    batch: int,
+    row_group: int | None,
+    make_split,
+    prepare,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     log = pd.DataFrame(
         {
@@ -101,10 +108,11 @@ def test_rows_out_of_order_are_an_error(
     monkeypatch.setattr(build, "_BATCH", batch)
     order = np.arange(8)
     order[[place - 1, place]] = place, place - 1
+    split = make_split(log, (3, 6), order, row_group)
     with pytest.raises(ValueError, match="not in order of user_id, timestamp, item_id, category_id; split"):
-        prepare(make_split(log, (3, 6), order=order), out=tmp_path / "log", negatives_per_positive=1)
+        prepare(split, out=tmp_path / "log", negatives_per_positive=1)
     with pytest.raises(ValueError, match="can be filled"):  # the log is too small, but in order
-        prepare(make_split(log, (3, 6)), out=tmp_path / "log", negatives_per_positive=1)
+        prepare(make_split(log, (3, 6), row_group=row_group), out=tmp_path / "log", negatives_per_positive=1)
     assert list(tmp_path.iterdir()) == []
 
 
