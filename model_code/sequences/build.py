@@ -146,7 +146,8 @@ def _write_events(path: Path, items: Codes, categories: Codes, users: Codes, fol
                 edges += [batch.take([row]) for row in (0, len(batch) - 1)]  # a slice would keep all of it
         return edges
 
-    _check_order(pa.Table.from_batches(chain.from_iterable(in_threads(write, groups))), path)
+    if edges := [*chain.from_iterable(in_threads(write, groups))]:
+        _check_order(pa.Table.from_batches(edges), path)
     _order_ties(arrays, np.load(folder / "user_offsets.npy"))
 
 

@@ -8,11 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_code.events.split import PARTS
+from model_code.kernels.library import call, ready
 from model_code.sequences.data import Indices, Samples, index_type, period
 from model_code.sequences.settings import SequenceSettings
-from model_code.threads import in_threads, pieces
+from model_code.threads import in_threads
+
+_Columns = tuple[Indices, NDArray[np.int32], Indices, Indices]
 
 _EVENTS = 1 << 17  # about as many at once: what is on the way to a result then stays in the processor's cache
+_BUCKET_BITS = 12  # of time: so many buckets that each fits into a cache, and not too many to write to
+_MOST_TIMES = 1 << 32 + _BUCKET_BITS  # what is left of a time within its bucket fits into 32 bits
 
 
 def make_samples(
@@ -32,38 +37,70 @@ def make_samples(
     Returns:
         The samples of each part, without negatives.
     """
-    user = np.empty(len(timestamp), dtype=np.int32)
-    history_end = np.empty(len(timestamp), dtype=index_type(len(timestamp)))
+    lowest, highest = (int(end(timestamp)) if len(timestamp) else 0 for end in (np.min, np.max))
+    samples = {}
+    for part in PARTS:
+        first, end = period(cuts, part)
+        times = max(first, lowest), min(end - 1, highest)
+        fits = index_type(len(timestamp)) is np.int32 and times[1] - times[0] < _MOST_TIMES and ready()
+        find = _targets_by_kernel if fits else _targets
+        found = find(timestamp, user_offsets, *times, settings.max_length)
+        blocks = cut_blocks(len(found[0]), settings.negative_block)
+        samples[part] = Samples(*found, blocks)
+    return samples
 
-    def targets(rows: tuple[int, int]) -> list[Indices]:
-        """The positions of some users' targets by part; puts down the users and where histories end."""
+
+def _targets(
+    timestamp: NDArray[np.int64], user_offsets: NDArray[np.int64], earliest: int, latest: int, longest: int
+) -> _Columns:
+    """Find the targets of a period; return position, user, history's start and end, (m,) in time order."""
+    index = index_type(len(timestamp))
+
+    def of_users(rows: tuple[int, int]) -> _Columns:
         offsets = user_offsets[rows[0] : rows[1] + 1]
-        events = slice(offsets[0], offsets[-1])
-        counts, time = np.diff(offsets), timestamp[events]
-        user[events] = np.repeat(np.arange(*rows, dtype=np.int32), counts)
-        ends = run_starts(time, offsets - offsets[0])
-        history_end[events] = ends + offsets[0]
-        has_history = ends > np.repeat((offsets[:-1] - offsets[0]).astype(ends.dtype), counts)
-        inside = [has_history & (time >= first) & (time < end) for first, end in periods]
-        return [(np.flatnonzero(chosen) + offsets[0]).astype(history_end.dtype) for chosen in inside]
+        time, counts = timestamp[offsets[0] : offsets[-1]], np.diff(offsets)
+        start, end = np.repeat(offsets[:-1], counts), run_starts(time, offsets - offsets[0]) + offsets[0]
+        chosen = np.flatnonzero((end > start) & (time >= earliest) & (time <= latest))
+        user = np.repeat(np.arange(*rows, dtype=np.int32), counts)[chosen]
+        position, start, end = (
+            values.astype(index) for values in (chosen + offsets[0], start[chosen], end[chosen])
+        )
+        return position, user, np.maximum(start, end - longest, dtype=index), end
 
-    periods = [period(cuts, part) for part in PARTS]
-    found = in_threads(targets, user_ranges(user_offsets))
-    positions = map(np.concatenate, zip(*found, strict=True))
-    ordered = [_in_time_order(position, timestamp) for position in positions]
-    del found
+    found = in_threads(of_users, user_ranges(user_offsets))
+    position, user, start, end = map(np.concatenate, zip(*found, strict=True))
+    order = np.argsort(timestamp[position], kind="stable")
+    return position[order], user[order], start[order], end[order]
 
-    def sample(position: Indices) -> Samples:
-        rows, starts, ends = (np.empty(len(position), dtype) for dtype in (np.int32, *[position.dtype] * 2))
 
-        def fill(piece: slice) -> None:
-            rows[piece], ends[piece] = user[position[piece]], history_end[position[piece]]
-            starts[piece] = np.maximum(user_offsets[rows[piece]], ends[piece] - settings.max_length)
+def _targets_by_kernel(
+    timestamp: NDArray[np.int64], user_offsets: NDArray[np.int64], earliest: int, latest: int, longest: int
+) -> _Columns:
+    """Do as `_targets`: each target goes to its bucket of time, and each bucket is sorted in the cache."""
+    ranges = user_ranges(user_offsets)
+    bits = max(0, (latest - earliest).bit_length() - _BUCKET_BITS)  # of time within a bucket
+    counts = np.zeros((len(ranges), 1 << _BUCKET_BITS), dtype=np.int64)
 
-        in_threads(fill, pieces(len(position), _EVENTS))
-        return Samples(position, rows, starts, ends, cut_blocks(len(position), settings.negative_block))
+    def collect(piece: int, places: NDArray[np.int64], records: NDArray[np.int32] | int) -> None:
+        log = user_offsets, timestamp, earliest, latest
+        call("collect_targets", *ranges[piece], *log, bits, places[piece], records)
 
-    return dict(zip(PARTS, map(sample, ordered), strict=True))
+    in_threads(lambda piece: collect(piece, counts, 0), range(len(ranges)))
+    # In a bucket the users' order is kept, whichever thread is first.
+    ends = np.cumsum(counts.T).reshape(counts.T.shape).T
+    places = np.ascontiguousarray(ends - counts)
+    records = np.empty((ends[-1, -1], 4), dtype=np.int32)
+    in_threads(lambda piece: collect(piece, places, records), range(len(ranges)))
+    position, user, start, end = (np.empty(len(records), dtype=np.int32) for _ in range(4))
+
+    def order(bounds: tuple[int, int]) -> None:
+        bucket = records[slice(*bounds)]
+        columns = [column[slice(*bounds)] for column in (position, user, start, end)]
+        spare = np.empty_like(bucket)
+        call("order_targets", len(bucket), bits, bucket, spare, user_offsets, longest, *columns)
+
+    in_threads(order, pairwise(np.unique([0, *ends[-1]]).tolist()))
+    return position, user, start, end
 
 
 def user_ranges(user_offsets: NDArray[np.int64]) -> list[tuple[int, int]]:
@@ -72,37 +109,6 @@ def user_ranges(user_offsets: NDArray[np.int64]) -> list[tuple[int, int]]:
     inner = np.searchsorted(user_offsets, starts[1:]).tolist()
     users = len(user_offsets) - 1
     return [*pairwise([0, *sorted({*inner} - {0, users}), users])]
-
-
-def _in_time_order(position: Indices, timestamp: NDArray[np.int64]) -> Indices:
-    """Order ascending positions by timestamp, those of one timestamp as they are."""
-    if not len(position):
-        return position
-    # Positions are in order of (user, timestamp, item): by time and position is the whole order.
-    key, bits = np.empty(len(position), dtype=np.int64), int(position[-1]).bit_length()
-    everything = pieces(len(position), _EVENTS)
-
-    def gather(piece: slice) -> tuple[int, int]:
-        key[piece] = timestamp[position[piece]]
-        return int(key[piece].min()), int(key[piece].max())
-
-    def pack(piece: slice) -> None:
-        key[piece] = (key[piece] - first) << bits | position[piece]
-
-    def unpack(piece: slice) -> None:
-        position[piece] = key[piece] & ((1 << bits) - 1)
-
-    lowest, highest = zip(*in_threads(gather, everything), strict=True)
-    first = min(lowest)
-    if (max(highest) - first).bit_length() + bits >= 63:
-        return position[np.argsort(key, kind="stable")]
-    # Numbers of time and position are sorted faster than places are by time, and two halves at once.
-    in_threads(pack, everything)
-    half = len(key) // 2
-    key.partition(half)
-    in_threads(np.ndarray.sort, (key[:half], key[half:]))
-    in_threads(unpack, everything)
-    return position
 
 
 def run_starts(timestamp: NDArray[np.int64], user_offsets: NDArray[np.int64]) -> Indices:

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model_code.events.split import PARTS
+from model_code.kernels.library import SWITCH, ready
 from model_code.sequences import samples
 from model_code.sequences.data import index_type
 from model_code.sequences.samples import cut_blocks, make_samples
@@ -30,11 +31,14 @@ def by_hand(
     return {part: [(p, row, history) for _, row, p, history in sorted(rows)] for part, rows in found.items()}
 
 
-@pytest.mark.parametrize("unit", [1, 2**59])  # times too far apart to be sorted with positions in one number
+@pytest.mark.parametrize("switch", ["", "off"], ids=["kernel", "formula"])
+@pytest.mark.parametrize(
+    "unit", [1, 2**38, 2**59]
+)  # of times in one bucket or in many, and of some too far apart
 @pytest.mark.parametrize("at_once", [1, 7, samples._EVENTS])
 @given(users=TIMES, cuts=st.tuples(st.integers(0, 12), st.integers(0, 12)), length=st.integers(1, 5))
 def test_samples_equal_loops(
-    users: list[list[int]], cuts: tuple[int, int], length: int, at_once: int, unit: int
+    users: list[list[int]], cuts: tuple[int, int], length: int, at_once: int, unit: int, switch: str
 ) -> None:
     named = {"validation_timestamp": unit * min(cuts), "split_timestamp": unit * max(cuts)}
     users = [[unit * time for time in times] for times in users]
@@ -42,6 +46,7 @@ def test_samples_equal_loops(
     offsets = np.cumsum([0, *map(len, users)])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(samples, "_EVENTS", at_once)
+        patch.setenv(SWITCH, switch)
         made = make_samples(timestamp, offsets, named, SequenceSettings(max_length=length))
     for part, expected in by_hand(users, named, length).items():
         found = made[part]
@@ -50,6 +55,24 @@ def test_samples_equal_loops(
         assert list(zip(found.position, found.user, histories, strict=True)) == expected
         for array in (found.position, found.user, found.history_start, found.history_end):
             assert array.dtype == np.int32
+
+
+@pytest.mark.skipif(not ready(), reason="no kernels on this machine")
+@pytest.mark.parametrize("earliest", [0, -(2**63)])
+def test_the_kernel_finds_what_numpy_does(earliest: int) -> None:
+    r = np.random.default_rng(0)
+    counts = r.integers(1, 200, 2000)
+    timestamp = np.concatenate(
+        [np.sort(r.integers(0, 50_000, count) * 1000 + r.integers(2, size=count)) for count in counts]
+    )
+    log = earliest + timestamp, np.cumsum([0, *counts])
+    for times in ((0, 50_000_000), (7_000_000, 9_000_000), (9_000_000, 9_000_000), (60_000_000, 50_000_000)):
+        period = [earliest + time for time in times]
+        for one, other in zip(
+            samples._targets(*log, *period, 9), samples._targets_by_kernel(*log, *period, 9), strict=True
+        ):
+            np.testing.assert_array_equal(one, other)
+            assert one.dtype == other.dtype == np.int32
 
 
 def test_indices_are_as_wide_as_the_log_needs() -> None:
