@@ -34,11 +34,11 @@ class NegativeSampler:
     they depend on no batch size, chunk, worker or device.
     """
 
-    item: Tensor  # (n,) identity code of every event
     position: Tensor  # (m,) the targets
     user: Tensor  # (m,) their user rows
     sample_bounds: Tensor  # (blocks + 1,)
     pool: Tensor  # (p,) event positions
+    pool_item: Tensor  # (p,) the identity codes of their items
     pool_bounds: Tensor  # (blocks + 1,)
     owned: Tensor  # items of the period's events, each user's sorted
     owned_bounds: Tensor  # (users + 1,) those of user row u are [u] to [u + 1]
@@ -65,12 +65,13 @@ class NegativeSampler:
         def on_device(array: NDArray[Any]) -> Tensor:
             return torch.from_numpy(array).to(item.device)
 
+        events = on_device(pool)
         return cls(
-            item=item,
             position=on_device(samples.position),
             user=on_device(samples.user),
             sample_bounds=on_device(sample_bounds),
-            pool=on_device(pool),
+            pool=events,
+            pool_item=take(item, events),
             pool_bounds=on_device(pool_bounds),
             owned=on_device(owned),
             owned_bounds=on_device(owned_bounds),
@@ -102,18 +103,19 @@ class NegativeSampler:
     @property
     def _kernel_fits(self) -> bool:
         """Whether the kernel reads tensors of these types, on this device, and such groups."""
-        narrow = (self.position, self.user, self.item, self.pool, self.owned, self.owned_bounds)
+        narrow = (self.position, self.user, self.pool, self.pool_item, self.owned, self.owned_bounds)
         types = [tensor.dtype for tensor in (*narrow, self.sample_bounds, self.pool_bounds)]
         fit = types == [torch.int32] * len(narrow) + [torch.int64] * 2 and self.count <= MOST_BY_KERNEL
-        return fit and self.item.device.type == "cpu" and library.ready()
+        return fit and self.pool.device.type == "cpu" and library.ready()
 
     def _draw_by_kernel(self, rows: Tensor, epoch: int, draws: int) -> tuple[Tensor, Tensor]:
         if len(rows) and not 0 <= int(rows.min()) <= int(rows.max()) < len(self.position):
             raise IndexError(f"some of the rows are none of the {len(self.position)} samples")
         negatives = torch.zeros(len(rows), self.count, dtype=torch.int32)
         filled = torch.empty(len(rows), dtype=torch.bool)
-        blocks = (len(self.sample_bounds) - 1, self.sample_bounds, self.pool_bounds, self.pool)
-        samples = (self.position, self.user, self.item, self.owned, self.owned_bounds)
+        blocks = (len(self.sample_bounds) - 1, self.sample_bounds)
+        pools = (self.pool_bounds, self.pool, self.pool_item)
+        samples = (self.position, self.user, self.owned, self.owned_bounds)
         state = int(counter_hash(Stream.NEGATIVE, self.seed, epoch))
         outputs = (negatives, filled, torch.get_num_threads())
         library.call(
@@ -121,6 +123,7 @@ class NegativeSampler:
             len(rows),
             rows.long().contiguous(),
             *blocks,
+            *pools,
             *samples,
             self.count,
             draws,
@@ -136,8 +139,8 @@ class NegativeSampler:
         target = take(self.position, rows)  # unlike a sample's index, never the same in two parts
         number = torch.arange(draws, device=rows.device)[:, None]
         hashed = counter_hash(Stream.NEGATIVE, self.seed, epoch, target, number)
-        drawn = take(self.pool, start + below(hashed, end - start))
-        item = take(self.item, drawn)
+        place = start + below(hashed, end - start)
+        drawn, item = take(self.pool, place), take(self.pool_item, place)
         accepted = ~(_seen_before(item) | self._owns(take(self.user, rows), item))
         rank = accepted.cumsum(0)
         # The r-th accepted draw goes to row r - 1; all else goes to one more row, cut off.
@@ -176,18 +179,16 @@ def _pools(
 def _owned(data: SequenceData, part: str) -> tuple[NDArray[np.int32], Indices]:
     """Return the items of the events in a part's period, each user's sorted, and the bounds of the users."""
     first, end = period(data.manifest, part)
+    own = _own_by_kernel if library.ready() else _own
     owned = np.empty(len(data.item), dtype=np.int32)  # what is not filled takes no memory
 
     def of_users(start: int) -> tuple[NDArray[np.int64], slice]:
         """How many items some users own; puts them where the users' events begin, and says where that is."""
         offsets = data.user_offsets[start : start + _USERS + 1]
-        events = slice(offsets[0], offsets[-1])
-        inside = (data.timestamp[events] >= first) & (data.timestamp[events] < end)
-        user = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))[inside]
-        key = np.sort(user * data.identities + data.item[events][inside])
-        there = slice(events.start, events.start + len(key))
-        owned[there] = key % data.identities
-        return np.bincount(user, minlength=len(offsets) - 1), there
+        counts, items = own(offsets, data, first, end)
+        there = slice(offsets[0], offsets[0] + len(items))
+        owned[there] = items
+        return counts, there
 
     counts, places = zip(*in_threads(of_users, range(0, len(data.user), _USERS)), strict=True)
     filled = 0
@@ -197,6 +198,28 @@ def _owned(data: SequenceData, part: str) -> tuple[NDArray[np.int32], Indices]:
     bounds = np.zeros(len(data.user) + 1, dtype=index_type(len(owned)))
     np.cumsum(np.concatenate(counts), out=bounds[1:])
     return owned[:filled], bounds
+
+
+def _own(
+    offsets: NDArray[np.int64], data: SequenceData, first: int, end: int
+) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """Return how many items each of some users has in a period, and the items, each user's sorted."""
+    events = slice(offsets[0], offsets[-1])
+    inside = (data.timestamp[events] >= first) & (data.timestamp[events] < end)
+    user = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))[inside]
+    key = np.sort(user * data.identities + data.item[events][inside])
+    return np.bincount(user, minlength=len(offsets) - 1), (key % data.identities).astype(np.int32)
+
+
+def _own_by_kernel(
+    offsets: NDArray[np.int64], data: SequenceData, first: int, end: int
+) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """Do as `_own`."""
+    counts = np.empty(len(offsets) - 1, dtype=np.int64)
+    owned, spare = (np.empty(size, np.int32) for size in (offsets[-1] - offsets[0], np.diff(offsets).max()))
+    log = offsets, data.timestamp, data.item
+    library.call("own_items", len(counts), *log, first, end, counts, owned, spare)
+    return counts, owned[: counts.sum()]
 
 
 def _seen_before(values: Tensor) -> Tensor:

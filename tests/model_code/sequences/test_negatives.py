@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -129,6 +130,22 @@ def test_the_owned_items_are_those_of_the_period(
     table = whole._owns(users, torch.arange(data.identities)[:, None].expand(-1, len(users)).int())
     for column, user in enumerate(users.tolist()):
         assert set(table[:, column].nonzero().squeeze(1).tolist()) == owned[user]
+
+
+@pytest.mark.skipif(not ready(), reason="no kernels on this machine")
+def test_the_kernel_sorts_what_numpy_does(data: SequenceData) -> None:
+    r = np.random.default_rng(0)
+    offsets = np.cumsum([0, *range(300), 128, 256, 5000, *[0] * 3])
+    log = replace(
+        data,
+        item=r.integers(0, data.identities, offsets[-1], dtype=np.int32),
+        timestamp=r.integers(0, 9, offsets[-1]),
+    )
+    for times in ((-(2**63), 2**63 - 1), (2, 5), (9, 9)):
+        kernel, formula = (own(offsets, log, *times) for own in (negatives._own_by_kernel, negatives._own))
+        for one, other in zip(kernel, formula, strict=True):
+            np.testing.assert_array_equal(one, other)
+            assert one.dtype == other.dtype
 
 
 def test_the_pool_of_uniform_draws_holds_each_item_once_by_its_first_target(

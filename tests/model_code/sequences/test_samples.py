@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from hypothesis import given
+from hypothesis import settings as budget
 from hypothesis import strategies as st
 
 from model_code.events.split import PARTS
@@ -36,6 +37,7 @@ def by_hand(
     "unit", [1, 2**38, 2**59]
 )  # of times in one bucket or in many, and of some too far apart
 @pytest.mark.parametrize("at_once", [1, 7, samples._EVENTS])
+@budget(deadline=None)
 @given(users=TIMES, cuts=st.tuples(st.integers(0, 12), st.integers(0, 12)), length=st.integers(1, 5))
 def test_samples_equal_loops(
     users: list[list[int]], cuts: tuple[int, int], length: int, at_once: int, unit: int, switch: str
