@@ -13,6 +13,7 @@ from model_code.bundle import VOCABULARY, Bundle
 from model_code.events.click_log import ClickLog
 from model_code.events.parquet_files import read_parquet
 from model_code.groups import UNKNOWN
+from model_code.sequences.codes import count_events
 from model_code.sequences.vocabulary import CATEGORIES, ITEMS, USERS, latest_categories
 
 if TYPE_CHECKING:
@@ -94,7 +95,8 @@ def code_candidates(rows: ibis.Table, known: Known, events: ibis.Table, moment: 
         category = joined.category_code
     else:
         unknown = rows.anti_join(known.items, "item_id").select("item_id").distinct()
-        latest = latest_categories(events.semi_join(unknown, "item_id"), moment)
+        seen = events.semi_join(unknown, "item_id")
+        latest = latest_categories(count_events(seen, moment, "item_id", "category_id"))
         latest = latest.join(known.categories, "category_id").select("item_id", "category_code")
         joined = joined.left_join(latest, "item_id", rname="{name}_latest")
         category = ibis.coalesce(joined.item_category, joined.category_code)

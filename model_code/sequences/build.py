@@ -21,7 +21,7 @@ from model_code.events.split import PARTS
 from model_code.events.stops import explaining_stops
 from model_code.files import replacing, write_json
 from model_code.groups import UNKNOWN, VocabularySizes
-from model_code.sequences.codes import FIRST_ID, Codes
+from model_code.sequences.codes import FIRST_ID, Codes, count_events, regroup
 from model_code.sequences.data import EVENT_ARRAYS, MANIFEST, Samples, SequenceData, load_array, period
 from model_code.sequences.negatives import NegativeSampler
 from model_code.sequences.samples import make_samples, user_ranges
@@ -96,10 +96,10 @@ def _write_arrays(
     connection: Engine, events: ibis.Table, path: Path, fit_end: int, folder: Path
 ) -> dict[str, Any]:
     """Write the vocabulary and the event arrays; return sizes and numbers of codes."""
-    items, categories, users = (
-        Codes.of(connection, events, key, fit_end) for key in ("item_id", "category_id", "user_id")
-    )
-    latest = connection.fetch(latest_categories(events, fit_end))
+    pairs = connection.keep(count_events(events, fit_end, "item_id", "category_id"))
+    items, categories = (Codes.of(connection, regroup(pairs, key), key) for key in ("item_id", "category_id"))
+    users = Codes.of(connection, count_events(events, fit_end, "user_id"), "user_id")
+    latest = connection.fetch(latest_categories(pairs))
     write_vocabulary(folder, items, categories, users, latest)
     _write_users(users, folder)
     _write_events(path, items, categories, users, folder)

@@ -22,6 +22,23 @@ FIRST_ID = UNKNOWN + 1
 SPARSE = 16  # numbers to an id, from which a table of all numbers takes too much room
 
 
+def count_events(events: ibis.Table, fit_end: int, *keys: str) -> ibis.Table:
+    """Group a log by columns.
+
+    Returns:
+        The groups, with ``events`` in the whole log, their ``count`` in the fit part, which ends at
+        ``fit_end``, and the timestamp of the ``last`` one there, null if there is none.
+    """
+    in_fit = events.timestamp < fit_end
+    last = events.timestamp.max(where=in_fit)
+    return events.group_by(*keys).agg(events=events.count(), count=in_fit.sum(), last=last)
+
+
+def regroup(groups: ibis.Table, key: str) -> ibis.Table:
+    """Return ``events`` and ``count`` by one of the columns by which `count_events` grouped."""
+    return groups.group_by(key).agg(events=groups.events.sum(), count=groups["count"].sum())
+
+
 @dataclass(frozen=True, eq=False)
 class Codes:
     """The n distinct ids of a column of a log: row r has the code r + 2.
@@ -35,18 +52,16 @@ class Codes:
     count: NDArray[np.int64]  # (n,) in the fit part
 
     @classmethod
-    def of(cls, connection: Engine, events: ibis.Table, key: str, fit_end: int) -> Codes:
+    def of(cls, connection: Engine, counts: ibis.Table, key: str) -> Codes:
         """Give codes to a split log's ids.
 
         Args:
             connection: the engine of the log.
-            events: the log.
+            counts: of `count_events`, a row for each id.
             key: "item_id", "category_id" or "user_id"; its nulls get no code.
-            fit_end: the timestamp where the fit part ends.
         """
-        known = events.filter(events[key].notnull())
-        counts = known.group_by(key).agg(events=known.count(), count=(known.timestamp < fit_end).sum())
-        table = connection.fetch(counts.order_by(counts["count"].desc(), counts[key]))
+        known = counts.filter(counts[key].notnull()).select(key, "events", "count")
+        table = connection.fetch(known.order_by(known["count"].desc(), known[key]))
         ids = table[key].combine_chunks()
         return cls(ids, *(table[name].to_numpy().astype(np.int64) for name in ("events", "count")))
 

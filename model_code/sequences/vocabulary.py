@@ -85,15 +85,17 @@ def _is_int64(number: int | None) -> bool:
     return number is not None and -(2**63) <= number < 2**63
 
 
-def latest_categories(events: ibis.Table, fit_end: int) -> ibis.Table:
+def latest_categories(pairs: ibis.Table) -> ibis.Table:
     """Return ``item_id`` and the ``category_id`` last seen with it in the fit part, where one was known.
 
     Of categories seen at the same time the one with the largest id is taken.
+
+    Args:
+        pairs: of the two, as counted by `count_events`.
     """
     import ibis  # noqa: PLC0415
 
-    known = events.filter(events.timestamp < fit_end, events.category_id.notnull())
-    seen = known.group_by("item_id", "category_id").agg(last=known.timestamp.max())
+    seen = pairs.filter(pairs["last"].notnull(), pairs.category_id.notnull())
     latest_first = ibis.window(group_by=seen.item_id, order_by=[seen["last"].desc(), seen.category_id.desc()])
     ranked = seen.mutate(rank=ibis.row_number().over(latest_first))
     return ranked.filter(ranked["rank"] == 0).select("item_id", "category_id")
