@@ -53,7 +53,8 @@ def write_synthetic_log(folder: Path, events: int, items: int, max_length: int, 
     np.save(folder / "user.npy", np.arange(FIRST_ID, sizes.users, dtype=np.int32))
     np.save(folder / "item_count.npy", count)
     settings = SequenceSettings(max_length=max_length)
-    for part, samples in make_samples(load_array(folder, "timestamp"), offsets, _CUTS, settings).items():
+    made = make_samples(load_array(folder, "timestamp"), offsets, _CUTS, settings, folder)
+    for part, samples in made.items():
         samples.save(folder / part)
     manifest: dict[str, Any] = {
         **_CUTS,

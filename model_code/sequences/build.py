@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import shutil
 from dataclasses import asdict, replace
 from itertools import accumulate, chain
 from pathlib import Path
@@ -22,7 +22,15 @@ from model_code.events.stops import explaining_stops
 from model_code.files import replacing, write_json
 from model_code.groups import UNKNOWN, VocabularySizes
 from model_code.sequences.codes import FIRST_ID, Codes, count_events, regroup
-from model_code.sequences.data import EVENT_ARRAYS, MANIFEST, Samples, SequenceData, load_array, period
+from model_code.sequences.data import (
+    EVENT_ARRAYS,
+    MANIFEST,
+    Samples,
+    SequenceData,
+    load_array,
+    new_array,
+    period,
+)
 from model_code.sequences.negatives import NegativeSampler
 from model_code.sequences.samples import make_samples, user_ranges
 from model_code.sequences.sanity import fit_groups, sanity
@@ -67,7 +75,7 @@ def build(split: SplitLog, settings: SequenceSettings, engine: EngineSettings, o
             raise ValueError(
                 f"{split.events}: no user has two events at different times before the validation cut"
             )
-        data = _with_negatives(data)
+        data = _with_negatives(data, folder)
         drawn, dropped = fit_groups(data)
         _check_filled(data, len(drawn), split.events)
         in_threads(lambda part: data.parts[part].save(folder / part), data.parts)
@@ -130,7 +138,7 @@ def _write_events(path: Path, items: Codes, categories: Codes, users: Codes, fol
     have = [int(codes.events.sum()) for codes in (users, items)]
     if have != [starts[-1]] * 2:
         raise ValueError(f"{path}: {starts[-1]} events, but {have[0]} have a user and {have[1]} an item")
-    arrays = {name: _new_array(folder / f"{name}.npy", dtype, starts[-1]) for name, dtype in dtypes.items()}
+    arrays = {name: new_array(folder, name, dtype, starts[-1]) for name, dtype in dtypes.items()}
 
     def write(group: int) -> list[pa.RecordBatch]:
         """Write a row group; return the first and the last row of each batch."""
@@ -194,27 +202,18 @@ def _in_order(earlier: pa.Table, later: pa.Table) -> bool:
     return bool(pc.all(in_order, skip_nulls=False, min_count=0).as_py())
 
 
-def _new_array(path: Path, dtype: type[np.generic], count: int) -> NDArray[Any]:
-    """Make an array on disk, and take its room: else a full disk would end the process, without a word."""
-    array: NDArray[Any] = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=(count,))
-    if hasattr(os, "posix_fallocate"):
-        with path.open("r+b") as file:
-            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
-    return array
-
-
 def _with_samples(folder: Path, manifest: dict[str, Any], settings: SequenceSettings) -> SequenceData:
     arrays = {name: load_array(folder, name) for name in EVENT_ARRAYS}
     return SequenceData(
         **arrays,
-        parts=make_samples(arrays["timestamp"], arrays["user_offsets"], manifest, settings),
+        parts=make_samples(arrays["timestamp"], arrays["user_offsets"], manifest, settings, folder),
         sizes=VocabularySizes(**manifest["sizes"]),
         settings=settings,
         manifest=manifest | {"settings": asdict(settings)},
     )
 
 
-def _with_negatives(data: SequenceData) -> SequenceData:
+def _with_negatives(data: SequenceData, folder: Path) -> SequenceData:
     """Draw the negatives of validation and test, and count everything."""
     parts, counts = {"fit": data.parts["fit"]}, {}
     for part, samples in data.parts.items():
@@ -224,7 +223,7 @@ def _with_negatives(data: SequenceData) -> SequenceData:
             "blocks": len(samples.block_offsets) - 1,
         }
         if part != "fit":
-            parts[part] = _fill(data, part)
+            parts[part] = _fill(data, part, folder / part)
             counts[part]["groups_dropped"] = len(samples) - len(parts[part])
     totals = {"events": len(data.item), "users": len(data.user)}
     return replace(data, parts=parts, manifest=data.manifest | totals | {"parts": counts})
@@ -244,11 +243,11 @@ def _check_filled(data: SequenceData, fit_groups: int, path: Path) -> None:
             )
 
 
-def _fill(data: SequenceData, part: str) -> Samples:
+def _fill(data: SequenceData, part: str, folder: Path) -> Samples:
     """Store the negatives of a part; samples whose group cannot be filled are left out."""
     samples = data.parts[part]
     sampler = NegativeSampler.of(data, part, torch.from_numpy(data.item), data.settings.seed)
-    negatives = np.empty((len(samples), sampler.count), dtype=samples.position.dtype)
+    negatives = new_array(folder, "negatives", samples.position.dtype.type, len(samples), sampler.count)
     filled = np.empty(len(samples), dtype=bool)
     for start in range(0, len(samples), _CHUNK):
         rows = torch.arange(start, min(start + _CHUNK, len(samples)))
@@ -256,6 +255,7 @@ def _fill(data: SequenceData, part: str) -> Samples:
         negatives[start : start + _CHUNK], filled[start : start + _CHUNK] = drawn.numpy(), full.numpy()
     if filled.all():
         return replace(samples, negatives=negatives)
+    shutil.rmtree(folder)  # what is kept of it is written by `Samples.save`
     kept = np.concatenate([[0], np.cumsum(filled)])
     return Samples(
         position=samples.position[filled],

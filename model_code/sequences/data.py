@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -50,11 +51,21 @@ class Samples:
             raise ValueError("the negatives of this part are drawn anew in each epoch, and are not stored")
         return np.concatenate([self.position[groups, None], self.negatives[groups]], axis=1)
 
-    def save(self, folder: Path) -> None:
-        """Write each array to ``folder`` under its own name."""
+    @classmethod
+    def create(cls, folder: Path, index: type[np.generic], block_offsets: NDArray[np.int64]) -> Samples:
+        """Make the files of so many samples in a new folder, to be filled: `save` need not copy them."""
         folder.mkdir()
+        types = {"position": index, "user": np.int32, "history_start": index, "history_end": index}
+        arrays = {name: new_array(folder, name, kind, int(block_offsets[-1])) for name, kind in types.items()}
+        return cls(**arrays, block_offsets=block_offsets)
+
+    def save(self, folder: Path) -> None:
+        """Write each array to ``folder`` under its own name, but for those that were made there."""
+        folder.mkdir(exist_ok=True)
         for name, array in self._arrays().items():
-            np.save(folder / f"{name}.npy", array)
+            path = folder / f"{name}.npy"
+            if not path.exists():
+                np.save(path, array)
 
     @classmethod
     def load(cls, folder: Path, mmap: bool = True) -> Samples:
@@ -138,6 +149,16 @@ def index_type(count: int) -> type[np.signedinteger[Any]]:
 def take(values: Tensor, index: Tensor) -> Tensor:
     """Return ``values[index]`` of a vector, for indices of any shape: on a CPU, several times faster."""
     return values.index_select(0, index.reshape(-1)).view(index.shape)
+
+
+def new_array(folder: Path, name: str, dtype: type[np.generic], *shape: int) -> NDArray[Any]:
+    """Make ``name``.npy, and take its room: else a full disk would end the process, without a word."""
+    path = folder / f"{name}.npy"
+    array: NDArray[Any] = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
+    if hasattr(os, "posix_fallocate"):
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    return array
 
 
 def load_array(folder: Path, name: str, mmap: bool = True) -> NDArray[Any]:

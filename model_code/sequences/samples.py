@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +15,6 @@ from model_code.kernels.library import call, ready
 from model_code.sequences.data import Indices, Samples, index_type, period
 from model_code.sequences.settings import SequenceSettings
 from model_code.threads import in_threads
-
-_Columns = tuple[Indices, NDArray[np.int32], Indices, Indices]
 
 _EVENTS = 1 << 17  # about as many at once: what is on the way to a result then stays in the processor's cache
 _BUCKET_BITS = 12  # of time: so many buckets that each fits into a cache, and not too many to write to
@@ -25,6 +26,7 @@ def make_samples(
     user_offsets: NDArray[np.int64],
     cuts: dict[str, int],
     settings: SequenceSettings,
+    folder: Path,
 ) -> dict[str, Samples]:
     """Make one sample of each event that has a strictly earlier event of its user.
 
@@ -33,49 +35,62 @@ def make_samples(
         user_offsets: (users + 1,) the users' ranges of events.
         cuts: ``validation_timestamp`` and ``split_timestamp``, where a part ends and the next one starts.
         settings: for ``max_length`` and ``negative_block``.
+        folder: where to make a folder for each part.
 
     Returns:
-        The samples of each part, without negatives.
+        The samples of each part, without negatives, in its folder.
     """
     lowest, highest = (int(end(timestamp)) if len(timestamp) else 0 for end in (np.min, np.max))
+    index = index_type(len(timestamp))
     samples = {}
     for part in PARTS:
         first, end = period(cuts, part)
         times = max(first, lowest), min(end - 1, highest)
-        fits = index_type(len(timestamp)) is np.int32 and times[1] - times[0] < _MOST_TIMES and ready()
+        fits = index is np.int32 and times[1] - times[0] < _MOST_TIMES and ready()
         find = _targets_by_kernel if fits else _targets
-        found = find(timestamp, user_offsets, *times, settings.max_length)
-        blocks = cut_blocks(len(found[0]), settings.negative_block)
-        samples[part] = Samples(*found, blocks)
+
+        def create(count: int, part: str = part) -> Samples:
+            return Samples.create(folder / part, index, cut_blocks(count, settings.negative_block))
+
+        samples[part] = find(timestamp, user_offsets, *times, settings.max_length, create)
     return samples
 
 
 def _targets(
-    timestamp: NDArray[np.int64], user_offsets: NDArray[np.int64], earliest: int, latest: int, longest: int
-) -> _Columns:
-    """Find the targets of a period; return position, user, history's start and end, (m,) in time order."""
-    index = index_type(len(timestamp))
+    timestamp: NDArray[np.int64],
+    user_offsets: NDArray[np.int64],
+    earliest: int,
+    latest: int,
+    longest: int,
+    create: Callable[[int], Samples],
+) -> Samples:
+    """Find the targets of a period, in time order; ``create`` makes so many samples, to be filled."""
 
-    def of_users(rows: tuple[int, int]) -> _Columns:
+    def of_users(rows: tuple[int, int]) -> tuple[NDArray[Any], ...]:
         offsets = user_offsets[rows[0] : rows[1] + 1]
         time, counts = timestamp[offsets[0] : offsets[-1]], np.diff(offsets)
         start, end = np.repeat(offsets[:-1], counts), run_starts(time, offsets - offsets[0]) + offsets[0]
         chosen = np.flatnonzero((end > start) & (time >= earliest) & (time <= latest))
-        user = np.repeat(np.arange(*rows, dtype=np.int32), counts)[chosen]
-        position, start, end = (
-            values.astype(index) for values in (chosen + offsets[0], start[chosen], end[chosen])
-        )
-        return position, user, np.maximum(start, end - longest, dtype=index), end
+        user = np.repeat(np.arange(*rows, dtype=np.int32), counts)
+        return chosen + offsets[0], user[chosen], np.maximum(start, end - longest)[chosen], end[chosen]
 
     found = in_threads(of_users, user_ranges(user_offsets))
-    position, user, start, end = map(np.concatenate, zip(*found, strict=True))
-    order = np.argsort(timestamp[position], kind="stable")
-    return position[order], user[order], start[order], end[order]
+    columns = [*map(np.concatenate, zip(*found, strict=True))]
+    order = np.argsort(timestamp[columns[0]], kind="stable")
+    samples = create(len(order))
+    for place, column in zip(_columns(samples), columns, strict=True):
+        place[:] = column[order]
+    return samples
 
 
 def _targets_by_kernel(
-    timestamp: NDArray[np.int64], user_offsets: NDArray[np.int64], earliest: int, latest: int, longest: int
-) -> _Columns:
+    timestamp: NDArray[np.int64],
+    user_offsets: NDArray[np.int64],
+    earliest: int,
+    latest: int,
+    longest: int,
+    create: Callable[[int], Samples],
+) -> Samples:
     """Do as `_targets`: each target goes to its bucket of time, and each bucket is sorted in the cache."""
     ranges = user_ranges(user_offsets)
     bits = max(0, (latest - earliest).bit_length() - _BUCKET_BITS)  # of time within a bucket
@@ -91,16 +106,20 @@ def _targets_by_kernel(
     places = np.ascontiguousarray(ends - counts)
     records = np.empty((ends[-1, -1], 4), dtype=np.int32)
     in_threads(lambda piece: collect(piece, places, records), range(len(ranges)))
-    position, user, start, end = (np.empty(len(records), dtype=np.int32) for _ in range(4))
+    samples = create(len(records))
 
     def order(bounds: tuple[int, int]) -> None:
         bucket = records[slice(*bounds)]
-        columns = [column[slice(*bounds)] for column in (position, user, start, end)]
+        columns = [column[slice(*bounds)] for column in _columns(samples)]
         spare = np.empty_like(bucket)
         call("order_targets", len(bucket), bits, bucket, spare, user_offsets, longest, *columns)
 
     in_threads(order, pairwise(np.unique([0, *ends[-1]]).tolist()))
-    return position, user, start, end
+    return samples
+
+
+def _columns(samples: Samples) -> tuple[Indices, ...]:
+    return samples.position, samples.user, samples.history_start, samples.history_end
 
 
 def user_ranges(user_offsets: NDArray[np.int64]) -> list[tuple[int, int]]:
