@@ -80,7 +80,7 @@ void draw_negatives(int64_t count, const int64_t *rows, int64_t blocks, const in
                     const int32_t *position, const int32_t *user, const int32_t *owned, const int32_t *owned_bounds,
                     int64_t wanted, int64_t most, uint64_t state, int32_t *negatives, uint8_t *filled,
                     int64_t threads) {
-#pragma omp parallel for num_threads(threads) schedule(static) if (count >= MANY)
+#pragma omp parallel for num_threads(threads) schedule(dynamic, 64) if (count >= MANY)
     for (int64_t begin = 0; begin < count; begin += TOGETHER) {
         const int64_t together = count - begin < TOGETHER ? count - begin : TOGETHER;
         group groups[TOGETHER];

@@ -64,7 +64,7 @@ def _targets(
     longest: int,
     create: Callable[[int], Samples],
 ) -> Samples:
-    """Find the targets of a period, in time order; ``create`` makes so many samples, to be filled."""
+    """Fill the samples that ``create`` makes with the targets from one timestamp to another."""
 
     def of_users(rows: tuple[int, int]) -> tuple[NDArray[Any], ...]:
         offsets = user_offsets[rows[0] : rows[1] + 1]
@@ -76,6 +76,7 @@ def _targets(
 
     found = in_threads(of_users, user_ranges(user_offsets))
     columns = [*map(np.concatenate, zip(*found, strict=True))]
+    # They are in order of (user, timestamp, item): those of one timestamp stay as they are.
     order = np.argsort(timestamp[columns[0]], kind="stable")
     samples = create(len(order))
     for place, column in zip(_columns(samples), columns, strict=True):
@@ -101,7 +102,7 @@ def _targets_by_kernel(
         call("collect_targets", *ranges[piece], *log, bits, places[piece], records)
 
     in_threads(lambda piece: collect(piece, counts, 0), range(len(ranges)))
-    # In a bucket the users' order is kept, whichever thread is first.
+    # Each range of users has places of its own in each bucket: no thread waits, and their order is kept.
     ends = np.cumsum(counts.T).reshape(counts.T.shape).T
     places = np.ascontiguousarray(ends - counts)
     records = np.empty((ends[-1, -1], 4), dtype=np.int32)
