@@ -34,7 +34,7 @@ def mix_behaviors(counts: ibis.Table) -> ibis.Table:
     found = counts.left_join(frequent, counts.behavior == frequent.name)
     keyed = found.select("hour", "user_group", "events", behavior=ibis.coalesce(found.name, OTHER))
     keys = ["hour", "user_group", "behavior"]
-    # By way of floats, which hold such counts: DuckDB's sum has 128 bits, of which Ibis does not know.
+    # By way of floats, which hold such counts: DuckDB's sum has 128 bits, and would be written as a float.
     total = keyed.events.sum().cast("float64").cast("int64")
     return keyed.group_by(keys).agg(events=total).order_by(keys)
 

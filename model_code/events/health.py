@@ -144,7 +144,7 @@ def measure(log: ClickLog, tables: Path, engine: EngineSettings) -> LogHealth:
             histories=_doubling_bins(user_lengths, users),
             popularity=_popularity(item_counts, items),
             top_shares=_top_shares(item_counts, items),
-            gaps=_gaps(events),
+            gaps=_gaps(events, int(users.sum())),
             quarantine=_quarantine(quarantined),
         )
 
@@ -211,9 +211,8 @@ def _top_shares(counts: NDArray[np.int64], items: NDArray[np.int64]) -> dict[flo
     return shares
 
 
-def _gaps(events: Table) -> dict[str, int]:
+def _gaps(events: Table, users: int) -> dict[str, int]:
     known = events.select("user_id", "timestamp").drop_null()
-    users = known.user_id.nunique().to_pyarrow().as_py()
     # In a log as it is written, an event follows its user's last one: a single pass tells whether that holds.
     pairs = _pairs(known, ibis.window())
     if pairs.get(_FIRST, 0) != users or _BACK in pairs:

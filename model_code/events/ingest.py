@@ -16,7 +16,7 @@ from model_code.events.checks import IDS, check
 from model_code.events.click_log import Balance, ClickLog
 from model_code.events.engine import EngineSettings, scratch_folder
 from model_code.events.engines import start_engine
-from model_code.events.engines.engine import Engine
+from model_code.events.engines.engine import NO_TEXTS, Engine, FewTexts
 from model_code.events.errors import IngestError
 from model_code.events.parquet_files import count_rows
 from model_code.events.plain_csv import stage_plain
@@ -32,6 +32,7 @@ from model_code.files import replacing, write_json
 from model_code.settings import SettingsError
 
 ORDER = ("user_id", "timestamp", "item_id", "behavior")  # of the events, which differ in one of these
+_FEW = 200  # behaviors, at most, that are sorted as numbers
 CASTS = {"BIGINT": "int64", "VARCHAR": "string"}  # to Ibis' names of the types
 
 
@@ -78,7 +79,7 @@ def ingest(source: SourceSettings, engine: EngineSettings, out: Path) -> ClickLo
         events = _events(staged, source, id_types, categories)
         # Records of one event may differ in category alone: a known one goes before NULL, then the smallest.
         key = [name for name in ORDER if name in events.columns]
-        connection.write_once(events, key, log.events, few=[name for name in ("behavior",) if name in key])
+        connection.write_once(events, key, log.events, _few_behaviors(connection, staged, source))
         filtered = _mix_behaviors(connection, staged, source, log)
         balance = _balance(found, filtered, log, raw)
         balance.check()
@@ -169,6 +170,17 @@ def _events(
     elif "category_id" not in kept.columns:
         kept = kept.mutate(category_id=ibis.null(CASTS[id_types["category_id"]]))
     return kept.select([name for name in (*IDS, "timestamp", "behavior") if name in kept.columns])
+
+
+def _few_behaviors(connection: Engine, staged: ibis.Table, source: SourceSettings) -> FewTexts:
+    """All behaviors of the events to keep, unless there are many."""
+    if "behavior" not in staged.columns:
+        return NO_TEXTS
+    if source.behaviors_kept is not None:
+        return {"behavior": [*dict.fromkeys(source.behaviors_kept)]}
+    passed = staged.filter(staged.reason.isnull())
+    behaviors = connection.fetch(passed.select("behavior").distinct().limit(_FEW + 1))["behavior"].to_pylist()
+    return {"behavior": behaviors} if 0 < len(behaviors) <= _FEW else NO_TEXTS
 
 
 def _identity(table: ibis.Table) -> list[str]:

@@ -11,6 +11,7 @@ import duckdb
 
 from model_code.events.click_log import ClickLog
 from model_code.events.engine import EngineSettings, scratch_folder
+from model_code.events.stops import explaining_stops
 
 _DAY = 24 * 60 * 60 * 1000  # milliseconds
 _PARTS = ("raw", "kept", "quarantined", "duplicates", "filtered_behaviors")
@@ -28,9 +29,10 @@ def log_tables(log: ClickLog, engine: EngineSettings) -> Iterator[Path]:
         engine: how much of the machine to use.
 
     Raises:
+        IngestError: if the disk or the memory is full, here or while the tables are read.
         SettingsError: if there is no such spill folder.
     """
-    with scratch_folder(engine) as folder:
+    with scratch_folder(engine) as folder, explaining_stops(f"validating {log.path}", folder):
         tables = folder / "tables.duckdb"  # what does not fit is spilled beside it
         with duckdb.connect(tables, config={**engine.config()}) as connection:
             path = glob.escape(str(log.events.absolute())).replace("'", "''")
@@ -38,7 +40,7 @@ def log_tables(log: ClickLog, engine: EngineSettings) -> Iterator[Path]:
             connection.execute(f"CREATE VIEW events AS SELECT * FROM {scan}")
             connection.execute(_grouped("users", "user_id", "user_id"))
             connection.execute(_grouped("items", "item_id", "item_id"))
-            connection.execute(_grouped("days", f"timestamp // {_DAY}", "days_since_1970"))
+            connection.execute(_grouped("days", f"floor(timestamp / {_DAY})::BIGINT", "days_since_1970"))
             balance = log.balance
             connection.execute(_BALANCE, {part: getattr(balance, part) for part in _PARTS})
         yield tables

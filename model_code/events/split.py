@@ -187,17 +187,13 @@ def _too_coarse(moment: int) -> str:
 
 def _counts(connection: Engine, path: Path) -> dict[str, Any]:
     events = connection.read(path)
-    parts = events.group_by("part").agg(
-        events=events.count(), first=events.timestamp.min(), last=events.timestamp.max()
-    )
+    first, last = events.timestamp.min(), events.timestamp.max()
+    active = events.group_by("user_id", "part").agg(events=events.count(), first=first, last=last)
+    active = connection.keep(active)
+    counts = {"events": active.events.sum(), "users": active.count()}
+    parts = active.group_by("part").agg(**counts, first=active["first"].min(), last=active["last"].max())
     rows = {row.pop("part"): row for row in parts.to_pyarrow().to_pylist()}
-    # The log is in order of users: to see each once, whatever the parts, takes little.
-    users = events.group_by("user_id").agg(
-        **{name: (events.part == number).any() for number, name in enumerate(PARTS)}
-    )
-    active = users.agg(users=users.count(), **{name: users[name].sum() for name in PARTS})
-    found = active.to_pyarrow().to_pylist()[0]
     return {
-        "users": found["users"],
-        "parts": {name: rows[number] | {"users": found[name]} for number, name in enumerate(PARTS)},
+        "users": active.user_id.nunique().to_pyarrow().as_py(),
+        "parts": {name: rows[number] for number, name in enumerate(PARTS)},
     }

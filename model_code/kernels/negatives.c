@@ -47,7 +47,7 @@ typedef struct {
     int64_t owns, places[AT_ONCE];
 } group;
 
-// Looks for the places of some draws in the pool, before what is there is needed.
+// Finds the places of some draws in the pool, and asks for their memory ahead.
 static void draw(group *g, int64_t first, const int32_t *pool, const int32_t *pool_item) {
     for (int64_t d = 0; d < AT_ONCE; d++) {
         g->places[d] = g->start + (int64_t)(advance(g->state, first + d) & INT64_MAX) % g->size;
@@ -80,7 +80,7 @@ void draw_negatives(int64_t count, const int64_t *rows, int64_t blocks, const in
                     const int32_t *position, const int32_t *user, const int32_t *owned, const int32_t *owned_bounds,
                     int64_t wanted, int64_t most, uint64_t state, int32_t *negatives, uint8_t *filled,
                     int64_t threads) {
-#pragma omp parallel for num_threads(threads) schedule(dynamic, 64) if (count >= MANY)
+#pragma omp parallel for num_threads(threads) schedule(dynamic, 8) if (count >= MANY)
     for (int64_t begin = 0; begin < count; begin += TOGETHER) {
         const int64_t together = count - begin < TOGETHER ? count - begin : TOGETHER;
         group groups[TOGETHER];

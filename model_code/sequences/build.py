@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from itertools import accumulate, chain
 from pathlib import Path
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from model_code.events.engine import EngineSettings
 from model_code.events.engines import start_engine
-from model_code.events.split import PARTS
+from model_code.events.split import ORDER, PARTS
 from model_code.events.stops import explaining_stops
 from model_code.files import replacing, write_json
 from model_code.groups import UNKNOWN, VocabularySizes
@@ -36,7 +36,7 @@ from model_code.sequences.samples import make_samples, user_ranges
 from model_code.sequences.sanity import fit_groups, sanity
 from model_code.sequences.settings import SequenceSettings
 from model_code.sequences.vocabulary import latest_categories, write_vocabulary
-from model_code.threads import in_threads
+from model_code.threads import in_threads, pieces
 
 if TYPE_CHECKING:
     import ibis
@@ -44,8 +44,8 @@ if TYPE_CHECKING:
     from model_code.events.engines.engine import Engine
     from model_code.events.split import SplitLog
 
-ORDER = ("user_id", "timestamp", "item_id", "category_id")  # of a split log, by the first that differs
 _BATCH = 1 << 17  # events held in memory at once while arrays are written: they should fit in a cache
+_HASHED = 16  # times as many, where codes are looked up in a hash table
 _CHUNK = 1 << 16  # groups whose negatives are drawn at once
 
 
@@ -140,11 +140,11 @@ def _write_events(path: Path, items: Codes, categories: Codes, users: Codes, fol
         raise ValueError(f"{path}: {starts[-1]} events, but {have[0]} have a user and {have[1]} an item")
     arrays = {name: new_array(folder, name, dtype, starts[-1]) for name, dtype in dtypes.items()}
 
-    def write(group: int) -> list[pa.RecordBatch]:
-        """Write a row group; return the first and the last row of each batch."""
-        start, edges = starts[group], []
+    def write(groups: Sequence[int]) -> list[pa.RecordBatch]:
+        """Write some row groups; return the first and the last row of each batch."""
+        start, edges = starts[groups[0]], []
         with pq.ParquetFile(path, metadata=metadata) as file:
-            for batch in file.iter_batches(_BATCH, row_groups=[group], columns=list(ORDER)):
+            for batch in file.iter_batches(_BATCH * len(groups), row_groups=groups, columns=list(ORDER)):
                 _check_order(pa.Table.from_batches([batch]), path)
                 rows = slice(start, start + len(batch))
                 arrays["item"][rows] = items.encode(batch["item_id"])
@@ -154,7 +154,10 @@ def _write_events(path: Path, items: Codes, categories: Codes, users: Codes, fol
                 edges += [batch.take([row]) for row in (0, len(batch) - 1)]  # a slice would keep all of it
         return edges
 
-    if edges := [*chain.from_iterable(in_threads(write, groups))]:
+    # What is looked up in a hash table, which each call makes, is so for many events at once.
+    at_once = 1 if items.dense and categories.dense else _HASHED
+    together = [groups[piece] for piece in pieces(len(groups), at_once)]
+    if edges := [*chain.from_iterable(in_threads(write, together))]:
         _check_order(pa.Table.from_batches(edges), path)
     _order_ties(arrays, np.load(folder / "user_offsets.npy"))
 
@@ -183,7 +186,8 @@ def _check_order(rows: pa.Table, path: Path) -> None:
     user, time = ORDER[:2]
     same = pc.and_(pc.equal(earlier[user], later[user]), pc.less(earlier[time], later[time]))
     # Nearly all rows need no look at the other columns.
-    unclear = pc.invert(pc.or_(pc.less(earlier[user], later[user]), same)).to_numpy().nonzero()[0]
+    clear = pc.fill_null(pc.or_(pc.less(earlier[user], later[user]), same), False)
+    unclear = pc.invert(clear).to_numpy().nonzero()[0]
     if not _in_order(earlier.take(unclear), later.take(unclear)):
         raise ValueError(f"{path}: its rows are not in order of {', '.join(ORDER)}; split the log again")
 
@@ -255,7 +259,6 @@ def _fill(data: SequenceData, part: str, folder: Path) -> Samples:
         negatives[start : start + _CHUNK], filled[start : start + _CHUNK] = drawn.numpy(), full.numpy()
     if filled.all():
         return replace(samples, negatives=negatives)
-    shutil.rmtree(folder)  # what is kept of it is written by `Samples.save`
     kept = np.concatenate([[0], np.cumsum(filled)])
     return Samples(
         position=samples.position[filled],

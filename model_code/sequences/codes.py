@@ -22,16 +22,16 @@ FIRST_ID = UNKNOWN + 1
 SPARSE = 16  # numbers to an id, from which a table of all numbers takes too much room
 
 
-def count_events(events: ibis.Table, fit_end: int, *keys: str) -> ibis.Table:
+def count_events(events: ibis.Table, end: int, *keys: str) -> ibis.Table:
     """Group a log by columns.
 
     Returns:
-        The groups, with ``events`` in the whole log, their ``count`` in the fit part, which ends at
-        ``fit_end``, and the timestamp of the ``last`` one there, null if there is none.
+        The groups, with ``events`` in the whole log, their ``count`` before the timestamp ``end``, as that of
+        the fit part, and the timestamp of the ``last`` one before it, null if there is none.
     """
-    in_fit = events.timestamp < fit_end
-    last = events.timestamp.max(where=in_fit)
-    return events.group_by(*keys).agg(events=events.count(), count=in_fit.sum(), last=last)
+    earlier = events.timestamp < end
+    last = events.timestamp.max(where=earlier)
+    return events.group_by(*keys).agg(events=events.count(), count=earlier.sum(), last=last)
 
 
 def regroup(groups: ibis.Table, key: str) -> ibis.Table:
@@ -79,6 +79,11 @@ class Codes:
     def identities(self) -> int:
         """One more than the largest code."""
         return len(self.ids) + FIRST_ID
+
+    @property
+    def dense(self) -> bool:
+        """Whether the ids are integers that lie close together: a table then finds the codes, else a hash."""
+        return self._table is not None
 
     def encode(self, values: pa.Array | pa.ChunkedArray) -> NDArray[np.int32]:
         """Return the codes of ids as logged, (n,), UNKNOWN for null and for what the log does not have."""

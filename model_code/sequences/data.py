@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, fields
+from mmap import mmap
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,8 @@ class Samples:
         folder.mkdir(exist_ok=True)
         for name, array in self._arrays().items():
             path = folder / f"{name}.npy"
-            if not path.exists():
+            if not _is_file(array, path):
+                path.unlink(missing_ok=True)  # it may be mapped, and is not to change under who reads it
                 np.save(path, array)
 
     @classmethod
@@ -144,6 +146,13 @@ def period(manifest: dict[str, Any], part: str) -> tuple[int, int]:
 def index_type(count: int) -> type[np.signedinteger[Any]]:
     """Return the type of event indices in a log of ``count`` events."""
     return np.int32 if count < 2**31 else np.int64
+
+
+def _is_file(array: NDArray[Any], path: Path) -> bool:
+    """Whether a whole array, not a part of one, is mapped from a file."""
+    if not (isinstance(array, np.memmap) and isinstance(array.base, mmap)):
+        return False
+    return Path(str(array.filename)).resolve() == path.resolve()
 
 
 def take(values: Tensor, index: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from model_code.threads import in_threads
 
 _EVENTS = 1 << 17  # about as many at once: what is on the way to a result then stays in the processor's cache
 _BUCKET_BITS = 12  # of time: so many buckets that each fits into a cache, and not too many to write to
-_MOST_TIMES = 1 << 32 + _BUCKET_BITS  # what is left of a time within its bucket fits into 32 bits
+_MOST_TIMES = 1 << (32 + _BUCKET_BITS)  # what is left of a time within its bucket fits into 32 bits
 
 
 def make_samples(
@@ -48,10 +49,7 @@ def make_samples(
         times = max(first, lowest), min(end - 1, highest)
         fits = index is np.int32 and times[1] - times[0] < _MOST_TIMES and ready()
         find = _targets_by_kernel if fits else _targets
-
-        def create(count: int, part: str = part) -> Samples:
-            return Samples.create(folder / part, index, cut_blocks(count, settings.negative_block))
-
+        create = partial(_create, folder / part, index, settings.negative_block)
         samples[part] = find(timestamp, user_offsets, *times, settings.max_length, create)
     return samples
 
@@ -72,10 +70,14 @@ def _targets(
         start, end = np.repeat(offsets[:-1], counts), run_starts(time, offsets - offsets[0]) + offsets[0]
         chosen = np.flatnonzero((end > start) & (time >= earliest) & (time <= latest))
         user = np.repeat(np.arange(*rows, dtype=np.int32), counts)
-        return chosen + offsets[0], user[chosen], np.maximum(start, end - longest)[chosen], end[chosen]
+        columns = chosen + offsets[0], np.maximum(start, end - longest)[chosen], end[chosen]
+        position, first, last = (column.astype(index) for column in columns)
+        return position, user[chosen], first, last
 
+    index = index_type(len(timestamp))
     found = in_threads(of_users, user_ranges(user_offsets))
     columns = [*map(np.concatenate, zip(*found, strict=True))]
+    del found
     # They are in order of (user, timestamp, item): those of one timestamp stay as they are.
     order = np.argsort(timestamp[columns[0]], kind="stable")
     samples = create(len(order))
@@ -117,6 +119,10 @@ def _targets_by_kernel(
 
     in_threads(order, pairwise(np.unique([0, *ends[-1]]).tolist()))
     return samples
+
+
+def _create(folder: Path, index: type[np.generic], block: int, count: int) -> Samples:
+    return Samples.create(folder, index, cut_blocks(count, block))
 
 
 def _columns(samples: Samples) -> tuple[Indices, ...]:

@@ -14,12 +14,10 @@ import pyarrow as pa
 from ibis.backends.duckdb import Backend
 
 from model_code.events.engine import EngineSettings, connect, scratch_folder
-from model_code.events.engines.engine import Engine, Lines
+from model_code.events.engines.engine import NO_TEXTS, Engine, FewTexts, Lines
 from model_code.events.parquet_files import ROW_GROUP, even_batches, read_parquet, write_parquet
 
 NO_DELIMITER = "\U0010ffff"  # no character; were there none at all, DuckDB would take NUL for one
-
-FEW = 200  # texts of a column that fit into numbers of a byte
 
 FUNCTIONS = (
     # A time that is no infinity, which is a time to DuckDB.
@@ -138,43 +136,39 @@ class DuckDB(Engine):
         """See `Engine.write`."""
         write_parquet(self._connection, rows, path)
 
-    def write_once(self, rows: ibis.Table, key: Sequence[str], path: Path, few: Collection[str] = ()) -> None:
+    def write_once(self, rows: ibis.Table, key: Sequence[str], path: Path, few: FewTexts = NO_TEXTS) -> None:
         """See `Engine.write_once`: sorted, each row is held against the one before, without a hash table."""
         [other] = set(rows.columns) - set(key)
         view = ibis.util.gen_name("rows")
         self._connection.create_view(view, rows)
         # Texts take longest to sort: those of a few values go as numbers, and a single one not at all.
-        columns, alike = dict(zip(rows.columns, rows.columns, strict=True)), {}
-        for name in few:
-            values = self._few_values(view, name)
-            texts = sorted(value for value in values if value is not None)
-            if len(values) == len(texts) == 1:
-                alike[name] = ibis.literal(texts[0])
-                del columns[name]
-            elif texts:
-                columns[name] = f"CAST({name} AS {self._enumeration(texts)}) AS {name}"
-        key = [name for name in key if name in columns]
-        repeats = " AND ".join(f"lag({name}) OVER () IS NOT DISTINCT FROM {name}" for name in key)
-        order = ", ".join(f"{name} NULLS LAST" for name in (*key, other))
-        ordered = f"SELECT {', '.join(columns.values())} FROM {view} ORDER BY {order}"
-        once = self._connection.con.sql(f"FROM ({ordered}) QUALIFY NOT ({repeats})")
+        single = {name: ibis.literal(texts[0], str) for name, texts in few.items() if len(texts) == 1}
+        columns = [
+            f"CAST({name} AS {self._enumeration(few[name])}) AS {name}" if name in few else name
+            for name in rows.columns
+            if name not in single
+        ]
+        sorted_by = [name for name in key if name not in single]
+        order = ", ".join(f"{name} NULLS LAST" for name in (*sorted_by, other))
+        repeats = " AND ".join(f"lag({name}) OVER () IS NOT DISTINCT FROM {name}" for name in sorted_by)
+        once = self._connection.con.sql(
+            f"FROM (SELECT {', '.join(columns)} FROM {view} ORDER BY {order}) QUALIFY NOT ({repeats})"
+        )
         # A filter's leavings make row groups of any size. Who reads a stream needs a second connection.
         batches = even_batches(once.to_arrow_reader(ROW_GROUP), ROW_GROUP)
         with closing(self._connection.con.cursor()) as cursor:
             cursor.register("batches", batches)
             writer = Backend.from_connection(cursor)
-            write_parquet(writer, writer.table("batches").mutate(**alike).select(rows.columns), path)
+            write_parquet(writer, writer.table("batches").mutate(**single).select(rows.columns), path)
 
-    def _few_values(self, table: str, name: str) -> list[str | None]:
-        """The values of a column of texts; none if there are many."""
-        found = self._connection.con.sql(f"SELECT DISTINCT {name} FROM {table} LIMIT {FEW + 1}").fetchall()
-        return [] if len(found) > FEW else [value for (value,) in found]
-
-    def _enumeration(self, texts: list[str]) -> str:
+    def _enumeration(self, texts: Sequence[str | None]) -> str:
         """A type whose values sort as the texts do."""
         name: str = ibis.util.gen_name("enumeration")
-        values = self.keep(ibis.memtable(pa.table({"text": texts})))
-        self._connection.raw_sql(f"CREATE TEMP TYPE {name} AS ENUM (FROM {values.get_name()} ORDER BY text)")
+        values = self.keep(ibis.memtable(pa.table({"text": pa.array(texts, pa.string())})))
+        self._connection.raw_sql(
+            f"CREATE TEMP TYPE {name} AS"
+            f" ENUM (SELECT text FROM {values.get_name()} WHERE text IS NOT NULL ORDER BY text)"
+        )
         return name
 
     def fetch(self, rows: ibis.Table) -> pa.Table:

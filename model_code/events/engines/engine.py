@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -27,6 +28,10 @@ class Lines:
 
     table: ibis.Table
     rejects: Callable[[], ibis.Table] | None = None
+
+
+FewTexts = Mapping[str, Sequence[str | None]]
+NO_TEXTS: FewTexts = MappingProxyType({})
 
 
 class Engine(Protocol):
@@ -97,14 +102,14 @@ class Engine(Protocol):
     def write(self, rows: ibis.Table, path: Path) -> None:
         """Stream rows into one Parquet file in their order; the same rows give the same bytes."""
 
-    def write_once(self, rows: ibis.Table, key: Sequence[str], path: Path, few: Collection[str] = ()) -> None:
+    def write_once(self, rows: ibis.Table, key: Sequence[str], path: Path, few: FewTexts = NO_TEXTS) -> None:
         """Do as `write` with rows in order of their ``key``, of those alike in it one.
 
         Args:
             rows: in no order.
             key: all of their columns but one; the smallest of that one is kept, NULL if there is no other.
             path: of the file.
-            few: columns of texts that mostly have a few values.
+            few: all values of those columns of texts that have a few, each value once.
         """
 
     def fetch(self, rows: ibis.Table) -> pa.Table:

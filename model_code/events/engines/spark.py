@@ -22,7 +22,7 @@ from pyarrow import parquet
 from model_code.events.engine import EngineSettings, connect, scratch_folder
 from model_code.events.engines import duckdb
 from model_code.events.engines.duckdb import NO_DELIMITER, DuckDB
-from model_code.events.engines.engine import Engine, Lines
+from model_code.events.engines.engine import NO_TEXTS, Engine, FewTexts, Lines
 from model_code.events.engines.spark_functions import FUNCTIONS
 from model_code.events.errors import IngestError
 from model_code.events.parquet_files import write_parquet
@@ -203,7 +203,7 @@ class Spark(Engine):
             write_parquet(packer, packer.read_parquet(parts, hive_partitioning=False), path)
         shutil.rmtree(folder)
 
-    def write_once(self, rows: ibis.Table, key: Sequence[str], path: Path, few: Collection[str] = ()) -> None:
+    def write_once(self, rows: ibis.Table, key: Sequence[str], path: Path, few: FewTexts = NO_TEXTS) -> None:
         """See `Engine.write_once`."""
         [other] = set(rows.columns) - set(key)
         once = rows.group_by(key).agg(**{other: rows[other].min()})

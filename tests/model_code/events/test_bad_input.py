@@ -222,6 +222,11 @@ def test_later_stages_say_what_stopped_them(tmp_path, monkeypatch, fault):
     def fail(*_, **__):
         raise fault("no room")
 
+    with (
+        pytest.raises(IngestError, match=r"validating .*log stopped: no room\n.*enough room"),
+        log_tables(log, engine),
+    ):
+        fail()
     with monkeypatch.context() as patch:
         patch.setattr("model_code.events.split.count_rows", fail)
         with pytest.raises(IngestError, match=r"splitting .*log stopped: no room\n.*enough room"):

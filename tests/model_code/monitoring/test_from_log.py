@@ -1,5 +1,6 @@
 """Observations of a prepared log against a loop over its events."""
 
+import json
 import shutil
 
 import numpy as np
@@ -90,10 +91,10 @@ def test_the_model_knows_more_than_the_windows_own_fit_part(folder, tmp_path):
     unseen = pq.read_table(window / "unseen" / "items.parquet")
     last = vocabulary.items.slice(cut).select(unseen.column_names)
     pq.write_table(pa.concat_tables([last, unseen]), window / "unseen" / "items.parquet")
-    manifest = (window / "manifest.json").read_text()
-    size = f'"items": {vocabulary.items.num_rows + 2},'
-    assert size in manifest
-    (window / "manifest.json").write_text(manifest.replace(size, f'"items": {cut + 2},', 1))
+    manifest = json.loads((window / "manifest.json").read_text())
+    assert manifest["sizes"]["items"] == vocabulary.items.num_rows + 2
+    manifest["sizes"]["items"] = cut + 2
+    (window / "manifest.json").write_text(json.dumps(manifest))
     before = observe_log(whole, SequenceFolder(folder), None, CPU)
     after = observe_log(whole, SequenceFolder(window), None, CPU)
     assert after.table.drop_columns("score").equals(before.table.drop_columns("score"))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -37,9 +38,7 @@ def by_hand(
 
 
 @pytest.mark.parametrize("switch", ["", "off"], ids=["kernel", "formula"])
-@pytest.mark.parametrize(
-    "unit", [1, 2**38, 2**59]
-)  # of times in one bucket or in many, and of some too far apart
+@pytest.mark.parametrize("unit", [1, 2**40, 2**59])  # a bucket has a time, 2**32, or too many
 @pytest.mark.parametrize("at_once", [1, 7, samples._EVENTS])
 @budget(deadline=None)
 @given(users=TIMES, cuts=st.tuples(st.integers(0, 12), st.integers(0, 12)), length=st.integers(1, 5))
@@ -99,3 +98,16 @@ def test_blocks_are_of_nearly_equal_size(count: int, size: int, blocks: int) -> 
     sizes = np.diff(offsets)
     assert (offsets[0], offsets[-1], len(sizes)) == (0, count, blocks)
     assert sizes.max() - sizes.min() <= 1
+
+
+def test_saving_leaves_what_was_made_there_and_replaces_the_rest(tmp_path: Path) -> None:
+    made = Samples.create(tmp_path / "part", np.int32, np.array([0, 4]))
+    for array in (made.position, made.user, made.history_start, made.history_end):
+        array[:] = range(4)
+    inode = (tmp_path / "part" / "user.npy").stat().st_ino
+    first = made.position[:2]  # part of a file is not the file
+    replace(made, position=first, history_end=made.history_end + 1).save(tmp_path / "part")
+    found = Samples.load(tmp_path / "part")
+    assert (found.position.tolist(), found.history_end.tolist()) == ([0, 1], [1, 2, 3, 4])
+    assert (found.user.tolist(), made.history_end.tolist()) == ([0, 1, 2, 3],) * 2
+    assert (tmp_path / "part" / "user.npy").stat().st_ino == inode
