@@ -30,8 +30,8 @@ def count_events(events: ibis.Table, end: int, *keys: str) -> ibis.Table:
         the fit part, and the timestamp of the ``last`` one before it, null if there is none.
     """
     earlier = events.timestamp < end
-    last = events.timestamp.max(where=earlier)
-    return events.group_by(*keys).agg(events=events.count(), count=earlier.sum(), last=last)
+    count, last = events.count(where=earlier), events.timestamp.max(where=earlier)
+    return events.group_by(*keys).agg(events=events.count(), count=count, last=last)
 
 
 def regroup(groups: ibis.Table, key: str) -> ibis.Table:
