@@ -25,7 +25,7 @@ from model_code.events.quarantine import quarantine
 from model_code.events.raw_table import LOG, RawTable, open_table
 from model_code.events.repeats import find_repeats
 from model_code.events.source import SourceSettings
-from model_code.events.staged_ids import id_text, number_column, typed_id
+from model_code.events.staged_ids import id_text, typed_id
 from model_code.events.stops import explaining_stops
 from model_code.events.survey import Survey, id_type, is_wanted, survey
 from model_code.files import replacing, write_json
@@ -80,7 +80,7 @@ def ingest(source: SourceSettings, engine: EngineSettings, out: Path) -> ClickLo
         # Records of one event may differ in category alone: a known one goes before NULL, then the smallest.
         key = [name for name in ORDER if name in events.columns]
         connection.write_once(events, key, log.events, _few_behaviors(connection, staged, source))
-        filtered = _mix_behaviors(connection, staged, source, log)
+        filtered = _mix_behaviors(connection, staged, found, source, log)
         balance = _balance(found, filtered, log, raw)
         balance.check()
         repeats = find_repeats(connection, _passed(staged), raw.files, balance.duplicates)
@@ -183,28 +183,22 @@ def _few_behaviors(connection: Engine, staged: ibis.Table, source: SourceSetting
     return {"behavior": behaviors} if 0 < len(behaviors) <= _FEW else NO_TEXTS
 
 
-def _identity(table: ibis.Table) -> list[str]:
-    """The columns that tell one event from another."""
-    ids = ("user_id", number_column("user_id"), "item_id", number_column("item_id"))
-    return [name for name in (*ids, "timestamp", "behavior") if name in table.columns]
-
-
-def _mix_behaviors(connection: Engine, staged: ibis.Table, source: SourceSettings, log: ClickLog) -> int:
+def _mix_behaviors(
+    connection: Engine, staged: ibis.Table, found: Survey, source: SourceSettings, log: ClickLog
+) -> int:
     """Write how all behaviors mix over time; return how many events are of unwanted ones."""
     if "behavior" not in staged.columns:
         return 0
     unwanted = staged.filter(staged.reason.isnull(), ~is_wanted(staged, source))
-    each_once = unwanted.select(_identity(unwanted)).distinct()
-    filtered = connection.keep(count_behaviors(_as_logged(each_once), _as_logged(unwanted)))
+    # As texts if need be: that those in events are numbers does not mean that these are.
+    types = {name: "BIGINT" if name in found.numbers else "VARCHAR" for name in ("user_id", "item_id")}
+    ids = {name: typed_id(unwanted, name, kind) for name, kind in types.items()}
+    unwanted = unwanted.select("timestamp", "behavior", **ids)
+    filtered = connection.keep(count_behaviors(unwanted.distinct(), unwanted))
     events = connection.read(log.events)
     counts = connection.keep(count_behaviors(events, events).union(filtered))
     connection.write(mix_behaviors(counts), log.behaviors)
     return filtered.events.sum().to_pyarrow().as_py() or 0
-
-
-def _as_logged(staged: ibis.Table) -> ibis.Table:
-    """Records with their users as texts: of those who are in no event some may be no numbers."""
-    return staged.select("timestamp", "behavior", user_id=id_text(staged, "user_id"))
 
 
 def _passed(staged: ibis.Table) -> ibis.Table:

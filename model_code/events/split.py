@@ -6,7 +6,7 @@ import math
 from dataclasses import asdict, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -102,7 +102,8 @@ def split(log: ClickLog, settings: SplitSettings, engine: EngineSettings, out: P
             "split_timestamp": test_time,
             "validation_timestamp": validation_time,
             "balance": asdict(balance),
-            **_counts(connection, folder / "events.parquet"),
+            "users": users.count().to_pyarrow().as_py() - inactive.count().to_pyarrow().as_py(),
+            "parts": _counts(connection, folder / "events.parquet"),
             "settings": asdict(settings),
         }
         write_json(folder / "manifest.json", manifest)
@@ -185,15 +186,10 @@ def _too_coarse(moment: int) -> str:
     )
 
 
-def _counts(connection: Engine, path: Path) -> dict[str, Any]:
+def _counts(connection: Engine, path: Path) -> dict[str, dict[str, int]]:
+    """Events of each part, and the first and last timestamp."""
     events = connection.read(path)
-    first, last = events.timestamp.min(), events.timestamp.max()
-    active = events.group_by("user_id", "part").agg(events=events.count(), first=first, last=last)
-    active = connection.keep(active)
-    counts = {"events": active.events.sum(), "users": active.count()}
-    parts = active.group_by("part").agg(**counts, first=active["first"].min(), last=active["last"].max())
+    time = events.timestamp
+    parts = events.group_by("part").agg(events=events.count(), first=time.min(), last=time.max())
     rows = {row.pop("part"): row for row in parts.to_pyarrow().to_pylist()}
-    return {
-        "users": active.user_id.nunique().to_pyarrow().as_py(),
-        "parts": {name: rows[number] for number, name in enumerate(PARTS)},
-    }
+    return {name: rows[number] for number, name in enumerate(PARTS)}

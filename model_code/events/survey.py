@@ -27,6 +27,7 @@ class Survey:
         passed: records that passed all checks.
         wanted: those of a wanted behavior.
         id_types: BIGINT or VARCHAR, for each id column of the log itself.
+        numbers: the id columns that are numbers in all records that passed, of unwanted behaviors, too.
         empty: optional columns that are empty in every record.
         timed: records whose timestamps could be parsed.
         early: those of them before `EARLY`.
@@ -37,6 +38,7 @@ class Survey:
     passed: int
     wanted: int
     id_types: dict[str, str]
+    numbers: tuple[str, ...]
     empty: tuple[str, ...]
     timed: int
     early: int
@@ -73,14 +75,16 @@ def survey(staged: ibis.Table, scan: Scan, source: SourceSettings) -> Survey:
         timed=staged.timestamp.count(),
         early=(staged.timestamp < EARLY).sum(),
         late=(staged.timestamp >= LATE).sum(),
-        **{f"integer_{name}": staged[name].isnull().all(where=kept) for name in ids},
+        **{f"texts_{name}": staged[name].count(where=passed) for name in ids},
+        **{f"kept_texts_{name}": staged[name].count(where=kept) for name in ids},
         **{f"filled_{name}": (~_is_empty(staged, name)).sum() for name in optional},
     )
     found = facts.to_pyarrow().to_pylist()[0]
     return Survey(
         reasons=_reasons(staged, scan),
         **{name: found[name] or 0 for name in ("passed", "wanted", "timed", "early", "late")},
-        id_types={name: id_type(source.ids, found[f"integer_{name}"]) for name in ids},
+        id_types={name: id_type(source.ids, not found[f"kept_texts_{name}"]) for name in ids},
+        numbers=tuple(name for name in ids if not found[f"texts_{name}"]),
         empty=tuple(name for name in optional if not found[f"filled_{name}"]),
     )
 
