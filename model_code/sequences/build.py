@@ -31,6 +31,7 @@ from model_code.sequences.data import (
     new_array,
     period,
 )
+from model_code.sequences.dense_codes import count_dense
 from model_code.sequences.negatives import NegativeSampler
 from model_code.sequences.samples import make_samples, user_ranges
 from model_code.sequences.sanity import fit_groups, sanity
@@ -104,10 +105,8 @@ def _write_arrays(
     connection: Engine, events: ibis.Table, path: Path, fit_end: int, folder: Path
 ) -> dict[str, Any]:
     """Write the vocabulary and the event arrays; return sizes and numbers of codes."""
-    pairs = connection.keep(count_events(events, fit_end, "item_id", "category_id"))
-    items, categories = (Codes.of(connection, regroup(pairs, key), key) for key in ("item_id", "category_id"))
-    users = Codes.of(connection, count_events(events, fit_end, "user_id"), "user_id")
-    latest = connection.fetch(latest_categories(pairs))
+    counted = count_dense(path, fit_end) or _count(connection, events, fit_end)
+    items, categories, users, latest = counted
     write_vocabulary(folder, items, categories, users, latest)
     _write_users(users, folder)
     _write_events(path, items, categories, users, folder)
@@ -120,6 +119,14 @@ def _write_arrays(
         "sizes": VocabularySizes(items.size, categories.size, users.size)._asdict(),
         "identities": {"items": items.identities, "categories": categories.identities},
     }
+
+
+def _count(connection: Engine, events: ibis.Table, fit_end: int) -> tuple[Codes, Codes, Codes, pa.Table]:
+    """Do what `count_dense` does for ids of any kind."""
+    pairs = connection.keep(count_events(events, fit_end, "item_id", "category_id"))
+    items, categories = (Codes.of(connection, regroup(pairs, key), key) for key in ("item_id", "category_id"))
+    users = Codes.of(connection, count_events(events, fit_end, "user_id"), "user_id")
+    return items, categories, users, connection.fetch(latest_categories(pairs))
 
 
 def _write_users(users: Codes, folder: Path) -> None:
