@@ -48,11 +48,12 @@ def count_dense(path: Path, fit_end: int) -> tuple[Codes, Codes, Codes, pa.Table
 
     def count(thread: int) -> _Tables:
         tables = [np.zeros(rows + 1, _FACT) for rows in size[:3]]
-        groups = range(metadata.num_row_groups)[thread::threads]
         with pq.ParquetFile(path, metadata=metadata) as file:
-            for batch in file.iter_batches(_BATCH, row_groups=groups, columns=list(_COLUMNS)):
-                columns = [_numbers(batch[name], low[i] + size[i]) for i, name in enumerate(_COLUMNS)]
-                call("add_events", len(batch), *columns, low, size, fit_end, *tables, outside[thread:])
+            for group in range(thread, metadata.num_row_groups, threads):
+                # Were it given all groups, it would keep what it has read of them until the end.
+                for batch in file.iter_batches(_BATCH, row_groups=[group], columns=list(_COLUMNS)):
+                    columns = [_numbers(batch[name], low[i] + size[i]) for i, name in enumerate(_COLUMNS)]
+                    call("add_events", len(batch), *columns, low, size, fit_end, *tables, outside[thread:])
         return tables
 
     tables, *others = in_threads(count, range(threads))
