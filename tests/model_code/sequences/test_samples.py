@@ -40,7 +40,7 @@ def by_hand(
 @pytest.mark.parametrize("switch", ["", "off"], ids=["kernel", "formula"])
 @pytest.mark.parametrize("unit", [1, 2**40, 2**59])  # a bucket has a time, 2**32, or too many
 @pytest.mark.parametrize("at_once", [1, 7, samples._EVENTS])
-@budget(deadline=None)
+@budget(deadline=None, max_examples=40)
 @given(users=TIMES, cuts=st.tuples(st.integers(0, 12), st.integers(0, 12)), length=st.integers(1, 5))
 def test_samples_equal_loops(
     users: list[list[int]], cuts: tuple[int, int], length: int, at_once: int, unit: int, switch: str
