@@ -4,6 +4,7 @@ import os
 import re
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
@@ -39,7 +40,8 @@ def test_taobao_head_and_tail(tmp_path):
 def test_amazon_grocery(tmp_path):
     log, cut = read("amazon_grocery", tmp_path)
     assert log.balance.raw == log.balance.kept == cut.balance.kept == 151_254
-    assert cut.manifest["users"] == 14_681
+    items = pq.read_table(cut.events, columns=["item_id"])["item_id"].unique()
+    assert (cut.manifest["users"], len(items)) == (14_681, 8_713)
     assert cut.manifest["split_timestamp"] == 1_388_102_400_000
 
 
