@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 from pyarrow import parquet
 
-from model_code.events.raw_files import CHUNK, UNPACKING, cut_error, open_bytes
+from model_code.events.raw_lines import CHUNK, UNPACKING, cut_error, open_bytes
 
 SCHEMA = pa.schema({"item_id": pa.string(), "category_id": pa.string()})
 BATCH = 100_000  # rows

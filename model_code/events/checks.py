@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import ibis
-from ibis.expr.types import IntegerValue, StringValue
+from ibis.expr.types import BooleanValue, IntegerValue, StringValue
 
 from model_code.events.functions import divide, iso_microseconds
 from model_code.events.source import SourceSettings, to_milliseconds
@@ -53,7 +54,10 @@ def check(records: ibis.Table, source: SourceSettings) -> ibis.Table:
 
 
 def check_stripped(records: ibis.Table, source: SourceSettings) -> ibis.Table:
-    """The same of records whose texts have no outer white space and are not empty, or are numbers already."""
+    """The same of records whose texts have no outer white space and are not empty, or are numbers already.
+
+    Behaviors that are numbers stay so: those of ``source.behaviors_known`` come first, each once.
+    """
     records = records.mutate(milliseconds=milliseconds(records.timestamp, source.time.unit))
     records = records.mutate(reason=_reason(records, source))
     failed = records.reason.notnull()
@@ -111,11 +115,16 @@ def _reason(records: ibis.Table, source: SourceSettings) -> StringValue:
         branches += [(text.notnull() & as_integer(text).isnull(), NOT_AN_INTEGER) for text in ids]
     branches += [(records[name].isnull(), MISSING_KEY) for name in KEYS]
     if source.behaviors_known is not None:
-        known = records.behavior.isin(source.behaviors_known).fill_null(False)
-        branches.append((~known, UNKNOWN_BEHAVIOR))
+        branches.append((~_is_known(records.behavior, source.behaviors_known), UNKNOWN_BEHAVIOR))
     start, end = source.window.milliseconds()
     if start is not None:
         branches.append((records.milliseconds < start, OUTSIDE_WINDOW))
     if end is not None:
         branches.append((records.milliseconds >= end, OUTSIDE_WINDOW))
     return ibis.cases(*branches, else_=ibis.null(str))
+
+
+def _is_known(behavior: StringValue | IntegerValue, known: Sequence[str]) -> BooleanValue:
+    if isinstance(behavior, IntegerValue):
+        return behavior < len(set(known))
+    return behavior.isin(known).fill_null(False)

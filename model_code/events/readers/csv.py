@@ -12,7 +12,7 @@ from ibis.expr.types import ArrayValue, StringValue
 from model_code.events.engines.engine import Engine
 from model_code.events.errors import IngestError
 from model_code.events.functions import csv_fields
-from model_code.events.raw_files import count_lines, first_line
+from model_code.events.raw_lines import count_lines, first_line
 from model_code.events.readers.reader import Column, Layout, Reader, Scan
 
 

@@ -12,7 +12,7 @@ import ibis
 
 from model_code.events.engines.engine import Engine
 from model_code.events.functions import json_extract_string, json_type, json_type_at, json_valid
-from model_code.events.raw_files import count_lines
+from model_code.events.raw_lines import count_lines
 from model_code.events.readers.reader import Layout, Reader, Scan
 
 

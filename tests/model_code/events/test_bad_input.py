@@ -10,13 +10,14 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from model_code.events import raw_files
+from model_code.events import raw_lines
 from model_code.events.engine import EngineSettings
 from model_code.events.errors import IngestError
 from model_code.events.health import measure
 from model_code.events.log_tables import log_tables
 from model_code.events.plain_csv import stage_plain
-from model_code.events.raw_files import count_lines, find_files, first_line
+from model_code.events.raw_files import find_files
+from model_code.events.raw_lines import count_lines, first_line
 from model_code.events.source import CategoryTableSettings, TimeSettings
 from model_code.events.split import SplitLog, SplitSettings, split
 from model_code.sequences.build import build
@@ -78,8 +79,8 @@ def test_a_damaged_archive_is_named(tmp_path, monkeypatch):
 
 
 def test_a_line_that_no_engine_would_hold_is_named(tmp_path, monkeypatch):
-    monkeypatch.setattr(raw_files, "LONGEST_LINE", 1000)
-    monkeypatch.setattr(raw_files, "CHUNK", 100)
+    monkeypatch.setattr(raw_lines, "LONGEST_LINE", 1000)
+    monkeypatch.setattr(raw_lines, "CHUNK", 100)
     with pytest.raises(IngestError, match=r"a\.csv: line 3 is longer than .* MB"):
         outcome(tmp_path, b"u,i,t\n" + ROW + b"x" * 5000 + b"\n" + ROW)
     with pytest.raises(IngestError, match=r"a\.csv: line 1 is longer than"):

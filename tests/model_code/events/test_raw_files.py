@@ -1,12 +1,7 @@
-import gzip
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from model_code.events import raw_files
 from model_code.events.errors import IngestError
-from model_code.events.raw_files import count_lines, find_files, first_line
+from model_code.events.raw_files import find_files
 
 SUFFIXES = (".csv", ".jsonl", ".parquet")
 
@@ -49,38 +44,3 @@ def test_mixed_formats_are_refused(tmp_path):
     (tmp_path / "b.parquet").touch()
     with pytest.raises(IngestError, match=r"mixes \.csv and \.parquet"):
         find_files(str(tmp_path), SUFFIXES, "source.path")
-
-
-@given(
-    st.lists(
-        st.tuples(
-            st.sampled_from([b"", b"  ", b"\t", b"\v\f", b"1,2", b"1, 2", b" 1", b"\xff"]),
-            st.sampled_from([b"\n", b"\r\n", b"\r"]),
-        )
-    ),
-    st.sampled_from([b"", b" ", b"3,4"]),
-    st.integers(1, 9) | st.just(1 << 20),
-)
-def test_lines_are_counted_alike_for_any_chunk(tmp_path_factory, lines, last, chunk):
-    path = tmp_path_factory.mktemp("lines") / "log.csv"
-    lines = [*lines, (last, b"")]
-    content = b"".join(text + end for text, end in lines)
-    path.write_bytes(content)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(raw_files, "CHUNK", chunk)
-        assert count_lines(path) == sum(bool(text.strip()) for text, _ in lines)
-
-
-def test_first_line_drops_the_byte_order_mark_and_the_line_end(tmp_path):
-    path = tmp_path / "log.csv.gz"
-    path.write_bytes(gzip.compress(b"\xef\xbb\xbfuser,item\r\n1,2\r\n"))
-    assert first_line(path) == "user,item"
-    path.write_bytes(gzip.compress(b""))
-    assert first_line(path) is None
-
-
-def test_a_cut_archive_is_an_error_that_names_it(tmp_path):
-    path = tmp_path / "log.csv.gz"
-    path.write_bytes(gzip.compress(b"user,item\n" * 10_000)[:-20])
-    with pytest.raises(IngestError, match=r"log\.csv\.gz.*cut"):
-        count_lines(path)
