@@ -24,18 +24,17 @@ DAY = 24 * HOUR
 SHORT_LOG = 3  # days; activity in a log up to this long is counted by hour
 RANKS = 200  # at most so many points of the popularity curve
 TOP_SHARES = (0.001, 0.01, 0.1)
-GAPS = {  # each up to the next
-    "same moment": 0,
-    "under 1 minute": 1,
-    "1 to 10 minutes": 60_000,
-    "10 to 60 minutes": 600_000,
-    "1 to 6 hours": HOUR,
-    "6 to 24 hours": 6 * HOUR,
-    "1 to 7 days": DAY,
-    "7 to 30 days": 7 * DAY,
-    "over 30 days": 30 * DAY,
-}
-_FIRST, _BACK = -1, -2  # in place of a gap's number: after another user's event, after a later one
+GAPS = (  # of the bins in GAP_STARTS
+    "same moment",
+    "under 1 minute",
+    "1 to 10 minutes",
+    "10 to 60 minutes",
+    "1 to 6 hours",
+    "6 to 24 hours",
+    "1 to 7 days",
+    "7 to 30 days",
+    "over 30 days",
+)
 EXAMPLES = 3  # quarantined records kept for each reason
 FILES = 5  # files named for each reason
 
@@ -123,7 +122,7 @@ def measure(log: ClickLog, tables: Path, engine: EngineSettings) -> LogHealth:
         quarantined = read_parquet(backend, log.quarantine)
         user_lengths, users = _frequencies(backend.table("users"))
         item_counts, items = _frequencies(backend.table("items"))
-        starts, hourly = _hourly(events)
+        starts, hourly = _hourly(backend.table("hours"))
         interval = HOUR if len(starts) and starts[-1] - starts[0] < SHORT_LOG * DAY else DAY
         [totals] = _rows(
             events.agg(
@@ -144,7 +143,7 @@ def measure(log: ClickLog, tables: Path, engine: EngineSettings) -> LogHealth:
             histories=_doubling_bins(user_lengths, users),
             popularity=_popularity(item_counts, items),
             top_shares=_top_shares(item_counts, items),
-            gaps=_gaps(events, int(users.sum())),
+            gaps=_gaps(backend.table("gaps")),
             quarantine=_quarantine(quarantined),
         )
 
@@ -158,11 +157,9 @@ def _frequencies(counted: Table) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return table["events"].to_numpy(), table["keys"].to_numpy()
 
 
-def _hourly(events: Table) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _hourly(hours: Table) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Starts (ms) of the hours that have events, ascending, and their numbers of events."""
-    timed = events.filter(events.timestamp.notnull())
-    hours = timed.group_by(hour=timed.timestamp // HOUR).agg(events=timed.count()).order_by("hour")
-    table = hours.to_pyarrow()
+    table = hours.order_by("hour").to_pyarrow()
     return table["hour"].to_numpy() * HOUR, table["events"].to_numpy()
 
 
@@ -211,25 +208,9 @@ def _top_shares(counts: NDArray[np.int64], items: NDArray[np.int64]) -> dict[flo
     return shares
 
 
-def _gaps(events: Table, users: int) -> dict[str, int]:
-    known = events.select("user_id", "timestamp").drop_null()
-    # In a log as it is written, an event follows its user's last one: a single pass tells whether that holds.
-    pairs = _pairs(known, ibis.window())
-    if pairs.get(_FIRST, 0) != users or _BACK in pairs:
-        pairs = _pairs(known, ibis.window(group_by=known.user_id, order_by=known.timestamp))
+def _gaps(gaps: Table) -> dict[str, int]:
+    pairs = {row["number"]: row["pairs"] for row in _rows(gaps)}
     return {name: pairs.get(number, 0) for number, name in enumerate(GAPS)}
-
-
-def _pairs(events: Table, window: Any) -> dict[int, int]:
-    """Events by the number of the gap since the one before in its window."""
-    last = {"last_user": events.user_id.lag().over(window), "last": events.timestamp.lag().over(window)}
-    events = events.mutate(**last)
-    gap = events.timestamp - events["last"]
-    first = (~events.user_id.identical_to(events.last_user), _FIRST)
-    bins = [(gap < end, number) for number, end in enumerate([*GAPS.values()][1:])]
-    number = ibis.cases(first, (gap < 0, _BACK), *bins, else_=len(bins))
-    counted = events.group_by(number=number).agg(pairs=events.count())
-    return {row["number"]: row["pairs"] for row in _rows(counted)}
 
 
 def _quarantine(quarantined: Table) -> tuple[QuarantineReason, ...]:

@@ -1,4 +1,4 @@
-"""Tables of a click log's users, items and days with their events, counted once for all of validation."""
+"""Tables of a click log's users, items, hours and days, counted once for all of validation."""
 
 from __future__ import annotations
 
@@ -8,21 +8,25 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 
 from model_code.events.click_log import ClickLog
+from model_code.events.dense_counts import count_numbers
 from model_code.events.engine import EngineSettings, scratch_folder
 from model_code.events.stops import explaining_stops
+from model_code.events.successions import GAPS, follow
 
-_DAY = 24 * 60 * 60 * 1000  # milliseconds
+_HOUR = 60 * 60 * 1000  # milliseconds
 _PARTS = ("raw", "kept", "quarantined", "duplicates", "filtered_behaviors")
 
 
 @contextmanager
 def log_tables(log: ClickLog, engine: EngineSettings) -> Iterator[Path]:
-    """Make a DuckDB file with `events`, `users`, `items`, `days` and `balance`, removed on leaving.
+    """Make a DuckDB file with the tables below, removed on leaving.
 
     `events` is a view on the Parquet file: nothing is copied, and each question reads only its columns.
-    The others are small: one row for each user, item and day (most events first), and one for the balance.
+    The others are small: `users`, `items`, `hours` since 1970 and `days`, with the `events` of each and their
+    `share`, most events first; `gaps` between a user's events, see `successions.Successions`; and `balance`.
 
     Args:
         log: the click log.
@@ -38,21 +42,41 @@ def log_tables(log: ClickLog, engine: EngineSettings) -> Iterator[Path]:
             path = glob.escape(str(log.events.absolute())).replace("'", "''")
             scan = f"read_parquet('{path}', hive_partitioning=false)"
             connection.execute(f"CREATE VIEW events AS SELECT * FROM {scan}")
-            connection.execute(_grouped("users", "user_id", "user_id"))
-            connection.execute(_grouped("items", "item_id", "item_id"))
-            connection.execute(_grouped("days", f"floor(timestamp / {_DAY})::BIGINT", "days_since_1970"))
+            # Where users are in order, or ids close together, a pass tells what takes the engine far longer.
+            found, items = follow(log.events), count_numbers(log.events, "item_id")
+            _create(connection, "users", found.users if found else _counted("user_id", "user_id"))
+            _create(connection, "items", items or _counted("item_id", "item_id"))
+            _create(connection, "hours", _counted(f"floor(timestamp / {_HOUR})::BIGINT", "hour"))
+            _create(connection, "days", _DAYS)
+            connection.execute(f"CREATE TABLE gaps AS {_source(connection, found.gaps if found else GAPS)}")
             balance = log.balance
             connection.execute(_BALANCE, {part: getattr(balance, part) for part in _PARTS})
         yield tables
 
 
-def _grouped(table: str, key: str, name: str) -> str:
-    return f"""
+def _counted(key: str, name: str) -> str:
+    return f"SELECT {key} AS {name}, count(*) AS events FROM events WHERE {key} IS NOT NULL GROUP BY ALL"
+
+
+def _create(connection: duckdb.DuckDBPyConnection, table: str, rows: pa.Table | str) -> None:
+    """Make a table of ``rows``, which have a key and its events, with the share of each."""
+    connection.execute(f"""
         CREATE TABLE {table} AS
-        SELECT {key} AS {name}, count(*) AS events, count(*) / sum(count(*)) OVER () AS share
-        FROM events WHERE {key} IS NOT NULL GROUP BY ALL ORDER BY events DESC, {name}"""
+        WITH counted AS MATERIALIZED ({_source(connection, rows)})
+        SELECT *, events / (SELECT sum(events) FROM counted) AS share FROM counted ORDER BY events DESC, 1""")
 
 
+def _source(connection: duckdb.DuckDBPyConnection, rows: pa.Table | str) -> str:
+    """A query for some rows."""
+    if isinstance(rows, str):
+        return rows
+    connection.register("found", rows)
+    return "FROM found"
+
+
+_DAYS = """
+    SELECT floor(hour / 24)::BIGINT AS days_since_1970, sum(events)::BIGINT AS events
+    FROM hours GROUP BY ALL"""
 _BALANCE = """
     CREATE TABLE balance AS
     WITH rows AS (SELECT $raw::BIGINT AS raw, $kept::BIGINT AS kept, $quarantined::BIGINT AS quarantined,

@@ -48,6 +48,15 @@ def read_parquet(connection: Backend, path: Path, *, file_row_number: bool = Fal
     )
 
 
+def number_range(metadata: parquet.FileMetaData, column: str) -> tuple[int, int]:
+    """The lowest number of a column, as its file says, and how many there are up to the highest one."""
+    place = metadata.schema.names.index(column)
+    found = [metadata.row_group(group).column(place).statistics for group in range(metadata.num_row_groups)]
+    ends = [end for known in found if known and known.has_min_max for end in (known.min, known.max)]
+    low = min(ends, default=0)
+    return low, max(ends, default=0) - low + 1
+
+
 def count_rows(path: Path) -> int:
     """Rows of a file, from its footer."""
     rows: int = parquet.ParquetFile(path).metadata.num_rows

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import torch
 from numpy.typing import NDArray
 
+from model_code.events.parquet_files import number_range
 from model_code.kernels.library import call, ready
 from model_code.sequences.codes import Codes
 from model_code.threads import in_threads
@@ -38,7 +39,7 @@ def count_dense(path: Path, fit_end: int) -> tuple[Codes, Codes, Codes, pa.Table
     types = dict(zip(schema.names, schema.types, strict=True))
     if not ready() or any(types.get(name) != pa.int64() for name in _COLUMNS):
         return None
-    low, size = _ranges(metadata)
+    low, size = map(list, zip(*(number_range(metadata, name) for name in _COLUMNS), strict=True))
     ids = sum(size[:3]) + 3
     # Tables of its own pay for a thread that has an event for each row.
     threads = min(torch.get_num_threads(), metadata.num_rows // ids, _ROOM // (ids * _FACT.itemsize))
@@ -63,19 +64,6 @@ def count_dense(path: Path, fit_end: int) -> tuple[Codes, Codes, Codes, pa.Table
         _add(tables, others.pop())
     users, items, categories = map(_codes, tables, low)
     return items, categories, users, _latest(tables[1], low, size[2])
-
-
-def _ranges(metadata: pq.FileMetaData) -> tuple[list[int], list[int]]:
-    """The lowest number of each column, and how many there are up to the highest one."""
-    place = {name: place for place, name in enumerate(metadata.schema.names)}
-    groups = [metadata.row_group(group) for group in range(metadata.num_row_groups)]
-    low, size = [], []
-    for name in _COLUMNS:
-        found = [group.column(place[name]).statistics for group in groups]
-        ends = [end for known in found if known and known.has_min_max for end in (known.min, known.max)]
-        low.append(min(ends, default=0))
-        size.append(max(ends, default=0) - low[-1] + 1)
-    return low, size
 
 
 def _numbers(values: pa.Array, null: int) -> NDArray[np.int64]:

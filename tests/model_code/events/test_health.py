@@ -17,6 +17,7 @@ from model_code.events.click_log import ClickLog
 from model_code.events.engine import EngineSettings
 from model_code.events.health import DAY, GAPS, HOUR, Bin, LogHealth, measure
 from model_code.events.log_tables import log_tables
+from model_code.events.successions import GAP_STARTS
 
 START = 1_506_816_000_000
 ENGINE = EngineSettings(threads=1)
@@ -65,7 +66,7 @@ def frame(rows: list[tuple]) -> pd.DataFrame:
 
 
 def gap_name(gap: int) -> str:
-    return [name for name, low in GAPS.items() if gap >= low][-1]
+    return [name for name, low in zip(GAPS, GAP_STARTS, strict=True) if gap >= low][-1]
 
 
 def check_against_pandas(health: LogHealth, events: pd.DataFrame) -> None:

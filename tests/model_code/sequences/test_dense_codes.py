@@ -11,6 +11,7 @@ import torch
 
 from model_code.events.engine import EngineSettings
 from model_code.events.engines import start_engine
+from model_code.events.parquet_files import number_range
 from model_code.kernels import library
 from model_code.sequences import dense_codes
 from model_code.sequences.build import _count
@@ -152,10 +153,12 @@ def test_numbers_beyond_what_the_file_says_are_not_counted(
     column: int, error: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write(tmp_path, random_log(0))
-    low, size = dense_codes._ranges(pq.read_metadata(path))
-    if error > 0:
-        low[column] += error
-    else:
-        size[column] += error
-    monkeypatch.setattr(dense_codes, "_ranges", lambda _: (low, size))
+
+    def wrong(metadata: pq.FileMetaData, name: str) -> tuple[int, int]:
+        low, size = number_range(metadata, name)
+        if name != dense_codes._COLUMNS[column]:
+            return low, size
+        return (low + error, size) if error > 0 else (low, size + error)
+
+    monkeypatch.setattr(dense_codes, "number_range", wrong)
     assert count_dense(path, END) is None
