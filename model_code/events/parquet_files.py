@@ -48,6 +48,15 @@ def read_parquet(connection: Backend, path: Path, *, file_row_number: bool = Fal
     )
 
 
+def count_nulls(path: Path, column: str) -> int | None:
+    """How many NULLs a column has, as its file says; None if it does not."""
+    metadata = parquet.ParquetFile(path).metadata
+    place = metadata.schema.names.index(column)
+    found = [metadata.row_group(group).column(place).statistics for group in range(metadata.num_row_groups)]
+    nulls = [known.null_count for known in found if known and known.has_null_count]
+    return sum(nulls) if len(nulls) == len(found) else None
+
+
 def number_range(metadata: parquet.FileMetaData, column: str) -> tuple[int, int]:
     """The lowest number of a column, as its file says, and how many there are up to the highest one."""
     place = metadata.schema.names.index(column)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
-from itertools import accumulate, chain
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,8 +69,7 @@ def build(split: SplitLog, settings: SequenceSettings, engine: EngineSettings, o
         folder.mkdir()
         with start_engine(engine) as connection:
             events = connection.read(split.events)
-            _check_parts(events, cuts, split.events)
-            counts = _write_arrays(connection, events, split.events, cuts["validation_timestamp"], folder)
+            counts = _write_arrays(connection, events, split.events, cuts, folder)
         data = _with_samples(folder, cuts | counts, settings)
         if not len(data.parts["fit"]):
             raise ValueError(
@@ -89,27 +88,16 @@ def build(split: SplitLog, settings: SequenceSettings, engine: EngineSettings, o
     return SequenceData.load(out)
 
 
-def _check_parts(events: ibis.Table, cuts: dict[str, int], path: Path) -> None:
-    ranges = events.group_by("part").agg(first=events.timestamp.min(), last=events.timestamp.max())
-    for row in ranges.to_pyarrow().to_pylist():
-        name = PARTS[row["part"]]
-        first, end = period(cuts, name)
-        if not first <= row["first"] <= row["last"] < end:
-            raise ValueError(
-                f"{path}: part {name} holds timestamps from {row['first']} to {row['last']}, its period in "
-                f"manifest.json is from {first} to before {end}; split the log again"
-            )
-
-
 def _write_arrays(
-    connection: Engine, events: ibis.Table, path: Path, fit_end: int, folder: Path
+    connection: Engine, events: ibis.Table, path: Path, cuts: Mapping[str, int], folder: Path
 ) -> dict[str, Any]:
-    """Write the vocabulary and the event arrays; return sizes and numbers of codes."""
+    """Write the vocabulary and the event arrays; return sizes, and numbers of codes and of events."""
+    fit_end = cuts["validation_timestamp"]
     counted = count_dense(path, fit_end) or _count(connection, events, fit_end)
     items, categories, users, latest = counted
     write_vocabulary(folder, items, categories, users, latest)
     _write_users(users, folder)
-    _write_events(path, items, categories, users, folder)
+    parts = _write_events(path, items, categories, users, cuts, folder)
     np.save(
         folder / "item_count.npy", np.concatenate([np.zeros(FIRST_ID, np.int64), items.count[: items.known]])
     )
@@ -118,6 +106,7 @@ def _write_arrays(
         "categories": len(categories.ids),
         "sizes": VocabularySizes(items.size, categories.size, users.size)._asdict(),
         "identities": {"items": items.identities, "categories": categories.identities},
+        "parts": parts,
     }
 
 
@@ -136,8 +125,10 @@ def _write_users(users: Codes, folder: Path) -> None:
     np.save(folder / "user.npy", np.where(order < users.known, order + FIRST_ID, UNKNOWN).astype(np.int32))
 
 
-def _write_events(path: Path, items: Codes, categories: Codes, users: Codes, folder: Path) -> None:
-    """Stream the events into their three arrays, some row groups at once."""
+def _write_events(
+    path: Path, items: Codes, categories: Codes, users: Codes, cuts: Mapping[str, int], folder: Path
+) -> dict[str, dict[str, int]]:
+    """Stream the events into their three arrays, some row groups at once; return the events of each part."""
     dtypes: dict[str, type[np.generic]] = {"item": np.int32, "category": np.int32, "timestamp": np.int64}
     metadata = pq.read_metadata(path)
     groups = range(metadata.num_row_groups)
@@ -147,26 +138,45 @@ def _write_events(path: Path, items: Codes, categories: Codes, users: Codes, fol
         raise ValueError(f"{path}: {starts[-1]} events, but {have[0]} have a user and {have[1]} an item")
     arrays = {name: new_array(folder, name, dtype, starts[-1]) for name, dtype in dtypes.items()}
 
-    def write(groups: Sequence[int]) -> list[pa.RecordBatch]:
-        """Write some row groups; return the first and the last row of each batch."""
-        start, edges = starts[groups[0]], []
+    def write(groups: Sequence[int]) -> tuple[list[pa.RecordBatch], NDArray[np.int64]]:
+        """Write some row groups; return the first and the last row of each batch, and the parts' events."""
+        start, edges, parts = starts[groups[0]], [], np.zeros(len(PARTS), np.int64)
         with pq.ParquetFile(path, metadata=metadata) as file:
-            for batch in file.iter_batches(_BATCH * len(groups), row_groups=groups, columns=list(ORDER)):
+            for batch in file.iter_batches(_BATCH * len(groups), row_groups=groups, columns=[*ORDER, "part"]):
                 _check_order(pa.Table.from_batches([batch]), path)
+                parts += _count_parts(batch, cuts, path)
                 rows = slice(start, start + len(batch))
                 arrays["item"][rows] = items.encode(batch["item_id"])
                 arrays["category"][rows] = categories.encode(batch["category_id"])
                 arrays["timestamp"][rows] = batch["timestamp"].to_numpy()
                 start = rows.stop
                 edges += [batch.take([row]) for row in (0, len(batch) - 1)]  # a slice would keep all of it
-        return edges
+        return edges, parts
 
     # What is looked up in a hash table, which each call makes, is so for many events at once.
     at_once = 1 if items.dense and categories.dense else _HASHED
     together = [groups[piece] for piece in pieces(len(groups), at_once)]
-    if edges := [*chain.from_iterable(in_threads(write, together))]:
+    written = in_threads(write, together)
+    if edges := [edge for edges, _ in written for edge in edges]:
         _check_order(pa.Table.from_batches(edges), path)
     _order_ties(arrays, np.load(folder / "user_offsets.npy"))
+    return {
+        name: {"events": sum(int(parts[number]) for _, parts in written)} for number, name in enumerate(PARTS)
+    }
+
+
+def _count_parts(events: pa.RecordBatch, cuts: Mapping[str, int], path: Path) -> NDArray[np.int64]:
+    """Count the events of each part; raise ValueError unless they lie in its period."""
+    time, part = events["timestamp"].to_numpy(), events["part"].fill_null(len(PARTS)).to_numpy()
+    right = (time >= cuts["validation_timestamp"]).astype(np.int8) + (time >= cuts["split_timestamp"])
+    wrong = np.flatnonzero(part != right)
+    if len(wrong):
+        held, meant = (dict(enumerate(PARTS)).get(int(one[wrong[0]])) for one in (part, right))
+        raise ValueError(
+            f"{path}: part {held} holds the timestamp {time[wrong[0]]}, which is one of {meant} by the cuts in "
+            "manifest.json; split the log again"
+        )
+    return np.bincount(part, minlength=len(PARTS))
 
 
 def _order_ties(arrays: dict[str, NDArray[Any]], user_offsets: NDArray[np.int64]) -> None:
@@ -228,8 +238,7 @@ def _with_negatives(data: SequenceData, folder: Path) -> SequenceData:
     """Draw the negatives of validation and test, and count everything."""
     parts, counts = {"fit": data.parts["fit"]}, {}
     for part, samples in data.parts.items():
-        counts[part] = {
-            "events": int(np.count_nonzero(data.events_in(part))),
+        counts[part] = data.manifest["parts"][part] | {
             "targets": len(samples),
             "blocks": len(samples.block_offsets) - 1,
         }

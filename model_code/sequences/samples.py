@@ -19,6 +19,7 @@ from model_code.threads import in_threads
 
 _EVENTS = 1 << 17  # about as many at once: what is on the way to a result then stays in the processor's cache
 _BUCKET_BITS = 12  # of time: so many buckets that each fits into a cache, and not too many to write to
+_MOST_RECORDS = 1 << 24  # of targets, 16 bytes each, on the way from the log to their samples
 _MOST_TIMES = 1 << (32 + _BUCKET_BITS)  # what is left of a time within its bucket fits into 32 bits
 
 
@@ -99,26 +100,56 @@ def _targets_by_kernel(
     bits = max(0, (latest - earliest).bit_length() - _BUCKET_BITS)  # of time within a bucket
     counts = np.zeros((len(ranges), 1 << _BUCKET_BITS), dtype=np.int64)
 
-    def collect(piece: int, places: NDArray[np.int64], records: NDArray[np.int32] | int) -> None:
-        log = user_offsets, timestamp, earliest, latest
-        call("collect_targets", *ranges[piece], *log, bits, places[piece], records)
+    def collect(first: int, last: int, places: NDArray[np.int64], records: NDArray[np.int32] | int) -> None:
+        def of_users(piece: int) -> None:
+            log = user_offsets, timestamp, first, last
+            call("collect_targets", *ranges[piece], *log, bits, places[piece], records)
 
-    in_threads(lambda piece: collect(piece, counts, 0), range(len(ranges)))
-    # Each range of users has places of its own in each bucket: no thread waits, and their order is kept.
-    ends = np.cumsum(counts.T).reshape(counts.T.shape).T
-    places = np.ascontiguousarray(ends - counts)
-    records = np.empty((ends[-1, -1], 4), dtype=np.int32)
-    in_threads(lambda piece: collect(piece, places, records), range(len(ranges)))
-    samples = create(len(records))
+        in_threads(of_users, range(len(ranges)))
+
+    collect(earliest, latest, counts, 0)
+    samples = create(int(counts.sum()))
+    rounds = _rounds(counts.sum(axis=0))
+    spare = np.empty((max(len(rows) for _, rows in rounds), 4), dtype=np.int32)
+    for buckets, rows in rounds:
+        # Each range of users has places of its own in each bucket: no thread waits, and their order is kept.
+        own = counts[:, buckets.start : buckets.stop]
+        ends = np.cumsum(own.T).reshape(own.T.shape).T
+        first, end = (earliest + (bucket << bits) for bucket in (buckets.start, buckets.stop))
+        collect(first, min(end - 1, latest), np.ascontiguousarray(ends - own), spare)
+        columns = [column[rows.start : rows.stop] for column in _columns(samples)]
+        _order(spare, [0, *ends[-1].tolist()], bits, user_offsets, longest, columns)
+    return samples
+
+
+def _rounds(sizes: NDArray[np.int64]) -> list[tuple[range, range]]:
+    """Cut buckets of so many records into runs of which each has few enough; the runs, and their records."""
+    ends = np.cumsum(sizes)
+    rounds, bucket, record = [], 0, 0
+    while bucket < len(ends):
+        end = max(bucket + 1, int(np.searchsorted(ends, record + _MOST_RECORDS, side="right")))
+        rounds.append((range(bucket, end), range(record, int(ends[end - 1]))))
+        bucket, record = end, int(ends[end - 1])
+    return rounds
+
+
+def _order(
+    records: NDArray[np.int32],
+    ends: list[int],
+    bits: int,
+    user_offsets: NDArray[np.int64],
+    longest: int,
+    columns: list[Indices],
+) -> None:
+    """Sort buckets of records, which lie between ``ends``, into columns."""
 
     def order(bounds: tuple[int, int]) -> None:
         bucket = records[slice(*bounds)]
-        columns = [column[slice(*bounds)] for column in _columns(samples)]
+        ordered = [column[slice(*bounds)] for column in columns]
         spare = np.empty_like(bucket)
-        call("order_targets", len(bucket), bits, bucket, spare, user_offsets, longest, *columns)
+        call("order_targets", len(bucket), bits, bucket, spare, user_offsets, longest, *ordered)
 
-    in_threads(order, pairwise(np.unique([0, *ends[-1]]).tolist()))
-    return samples
+    in_threads(order, pairwise(sorted({*ends})))
 
 
 def _create(folder: Path, index: type[np.generic], block: int, count: int) -> Samples:

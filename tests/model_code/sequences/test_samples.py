@@ -51,6 +51,7 @@ def test_samples_equal_loops(
     offsets = np.cumsum([0, *map(len, users)])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(samples, "_EVENTS", at_once)
+        patch.setattr(samples, "_MOST_RECORDS", at_once)
         patch.setenv(SWITCH, switch)
         with tempfile.TemporaryDirectory() as folder:
             made = make_samples(timestamp, offsets, named, SequenceSettings(max_length=length), Path(folder))
