@@ -16,7 +16,6 @@ def test_a_file_tells_its_nulls_and_the_range_of_its_numbers(tmp_path):
 
 def test_a_file_of_no_rows_has_no_numbers(tmp_path):
     pq.write_table(TABLE[:0], tmp_path / "a.parquet")
-    assert count_nulls(tmp_path / "a.parquet", "n") == 0
     assert number_range(pq.read_metadata(tmp_path / "a.parquet"), "n")[1] <= 1
 
 
