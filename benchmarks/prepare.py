@@ -5,16 +5,19 @@
 Simulates logs in Taobao's format (100 million rows are 3.5 GB), and for each runs, every stage in a process
 of its own: DuckDB alone, which reads the file and writes it sorted by user and time, the least that anyone
 could do; the stages of the pipeline, validation of all rows included; and a plain pandas version of reading,
-splitting and building, without negatives, up to the size that --pandas allows. Peak memory is the kernel's
-(Linux), libraries and mapped files included.
+splitting and building, without negatives, up to the size that --pandas allows. Of several --runs, one after
+the other, the table has the medians of time and the highest peaks. Peak memory is the kernel's (Linux),
+libraries and mapped files included.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 
 from benchmarks.apart import Result, run_module
@@ -23,6 +26,7 @@ from model_code.events.simulate import TAOBAO, simulate
 from model_code.events.simulation.writers import write_taobao_csv
 
 MILLION = 1_000_000
+FLOOR = "DuckDB alone"
 STAGES = ("ingest", "validate", "split", "build")
 
 
@@ -31,6 +35,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--millions", type=int, nargs="+", default=[1, 10], metavar="N", help="rows")
     parser.add_argument("--pandas", type=int, default=10, metavar="N", help="most millions for pandas")
+    parser.add_argument("--runs", type=int, default=1, metavar="N", help="of all stages, on the same log")
     parser.add_argument("--memory", default="3GB", help="DuckDB's limit; what does not fit is spilled")
     parser.add_argument("--folder", type=Path, help="of the logs; default: a temporary one")
     options = parser.parse_args()
@@ -40,7 +45,7 @@ def main() -> None:
             payload = {"folder": folder, "memory": options.memory}
             rows = write_log(Path(folder) / "log.csv", millions * MILLION)
             with_pandas = millions <= options.pandas
-            for name, found in measure(payload, with_pandas=with_pandas):
+            for name, found in measure(payload, options.runs, with_pandas=with_pandas):
                 print(_row(rows, name, found), flush=True)
 
 
@@ -52,24 +57,33 @@ def write_log(path: Path, rows: int) -> int:
     return write_taobao_csv(simulate(settings), path)
 
 
-def measure(payload: Mapping[str, str], *, with_pandas: bool) -> Iterator[tuple[str, Result]]:
+def measure(payload: Mapping[str, str], runs: int, *, with_pandas: bool) -> Iterator[tuple[str, Result]]:
     """Each stage's ``seconds``, ``peak`` (MiB) and, of those of the pipeline, ``ratio`` to DuckDB alone."""
-
-    def run(stage: str) -> Result:
-        return run_module("benchmarks.prepare_run", {**payload, "stage": stage})
-
-    floor = run("DuckDB alone")
-    yield "DuckDB alone", floor
-    stages = {}
-    for stage in STAGES:
-        stages[stage] = run(stage)
-        yield stage, stages[stage]
-    for title, names in (("all but validation", [*STAGES[:1], *STAGES[2:]]), ("all", STAGES)):
-        found = [stages[name] for name in names]
-        seconds, peak = sum(one["seconds"] for one in found), max(one["peak"] for one in found)
-        yield title, {"seconds": seconds, "peak": peak, "ratio": seconds / floor["seconds"]}
+    names = (FLOOR, *STAGES, *(["pandas"] if with_pandas else []))
+    found: dict[str, list[Result]] = {name: [] for name in names}
+    for _ in range(runs):
+        for name in names:
+            found[name].append(run_module("benchmarks.prepare_run", {**payload, "stage": name}))
+            print(f"{name}: {found[name][-1]['seconds']:.1f} s", file=sys.stderr, flush=True)
+    for name in (FLOOR, *STAGES):
+        yield name, _together([found[name]])
+    floor = _together([found[FLOOR]])["seconds"]
+    for title, stages in (
+        ("all but validation", [name for name in STAGES if name != "validate"]),
+        ("all", STAGES),
+    ):
+        total = _together([found[name] for name in stages])
+        yield title, {**total, "ratio": total["seconds"] / floor}
     if with_pandas:
-        yield "pandas", run("pandas")
+        yield "pandas", _together([found["pandas"]])
+
+
+def _together(stages: Sequence[Sequence[Result]]) -> Result:
+    """The median over the runs of the time that some stages take, and the highest peak."""
+    return {
+        "seconds": median(sum(one["seconds"] for one in run) for run in zip(*stages, strict=True)),
+        "peak": max(one["peak"] for runs in stages for one in runs),
+    }
 
 
 def _row(rows: int, name: str, found: Result) -> str:
