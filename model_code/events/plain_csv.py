@@ -39,13 +39,15 @@ def stage_plain(connection: Engine, raw: RawTable, source: SourceSettings) -> ib
     lines = PlainLines(raw.filled, raw.layout, texts, known)
     reader = pa.RecordBatchReader.from_batches(lines.schema, lines.batches())
     # What is alike in all of them need not be written.
-    alike = [name for name in raw.layout.columns if name in IDS]
+    alike: dict[str, Value] = {name: ibis.null(str) for name in raw.layout.columns if name in IDS}
+    if len(lines.paths) == 1:
+        alike["file"] = ibis.literal(str(lines.paths[0]))
     staged = connection.stage_batches(reader, lambda table: _checked(table, source).drop(*alike))
     if lines.failure is not None:
         raise lines.failure
     if staged is None or not lines.complete:
         return None
-    plain = staged.mutate(**dict.fromkeys(alike, ibis.null(str)), **_decoded(staged, lines))
+    plain = staged.mutate(**alike, **_decoded(staged, lines))
     if not lines.odd:
         return plain
     odd = ibis.memtable(pa.Table.from_batches(lines.odd)).mutate(garbled=ibis.literal(False))
@@ -60,10 +62,9 @@ def _checked(plain: ibis.Table, source: SourceSettings) -> ibis.Table:
 
 def _decoded(staged: ibis.Table, lines: PlainLines) -> dict[str, Value]:
     """The texts that numbers stand for."""
-    paths = [str(path) for path in lines.paths]
-    decoded: dict[str, Value] = {
-        "file": ibis.array(paths)[staged.file] if paths[1:] else ibis.literal(paths[0])
-    }
+    decoded: dict[str, Value] = {}
+    if "file" in staged.columns:
+        decoded["file"] = ibis.array([str(path) for path in lines.paths])[staged.file]
     if "behavior" in staged.columns:
         words = [(staged.behavior == number, word) for number, word in enumerate(lines.words)]
         decoded["behavior"] = ibis.cases(*words, else_=ibis.null(str)) if words else ibis.null(str)

@@ -25,7 +25,7 @@ class Survey:
     Attributes:
         reasons: failed records by reason, in the order of the checks, zeros left out.
         passed: records that passed all checks.
-        wanted: those of a wanted behavior.
+        wanted: whether one of them is of a wanted behavior.
         id_types: BIGINT or VARCHAR, for each id column of the log itself.
         numbers: the id columns that are numbers in all records that passed, of unwanted behaviors, too.
         empty: optional columns that are empty in every record.
@@ -36,7 +36,7 @@ class Survey:
 
     reasons: dict[str, int]
     passed: int
-    wanted: int
+    wanted: bool
     id_types: dict[str, str]
     numbers: tuple[str, ...]
     empty: tuple[str, ...]
@@ -69,24 +69,32 @@ def survey(staged: ibis.Table, scan: Scan, source: SourceSettings) -> Survey:
     kept = passed & is_wanted(staged, source)
     ids = [name for name in IDS if name in staged.columns]
     optional = [name for name in OPTIONAL if name in staged.columns]
-    facts = staged.agg(
-        passed=passed.sum(),
-        wanted=kept.sum(),
-        timed=staged.timestamp.count(),
-        early=(staged.timestamp < EARLY).sum(),
-        late=(staged.timestamp >= LATE).sum(),
-        **{f"texts_{name}": staged[name].count(where=passed) for name in ids},
-        **{f"kept_texts_{name}": staged[name].count(where=kept) for name in ids},
-        **{f"filled_{name}": (~_is_empty(staged, name)).sum() for name in optional},
-    )
-    found = facts.to_pyarrow().to_pylist()[0]
+    time = staged.timestamp
+    # A question at a time: an engine then passes over what a file's statistics rule out.
     return Survey(
         reasons=_reasons(staged, scan),
-        **{name: found[name] or 0 for name in ("passed", "wanted", "timed", "early", "late")},
-        id_types={name: id_type(source.ids, not found[f"kept_texts_{name}"]) for name in ids},
-        numbers=tuple(name for name in ids if not found[f"texts_{name}"]),
-        empty=tuple(name for name in optional if not found[f"filled_{name}"]),
+        passed=_count(staged.filter(passed)),
+        wanted=_there_is(staged.filter(kept)),
+        id_types={
+            name: id_type(source.ids, not _there_is(staged.filter(kept, staged[name].notnull())))
+            for name in ids
+        },
+        numbers=tuple(name for name in ids if not _there_is(staged.filter(passed, staged[name].notnull()))),
+        empty=tuple(name for name in optional if not _there_is(staged.filter(~_is_empty(staged, name)))),
+        timed=_count(staged.filter(time.notnull())),
+        early=_count(staged.filter(time < EARLY)),
+        late=_count(staged.filter(time >= LATE)),
     )
+
+
+def _count(rows: ibis.Table) -> int:
+    count: int = rows.count().to_pyarrow().as_py()
+    return count
+
+
+def _there_is(rows: ibis.Table) -> bool:
+    """Whether there is a row; the search ends with the first one."""
+    return _count(rows.limit(1)) > 0
 
 
 def _is_empty(staged: ibis.Table, name: str) -> BooleanValue:
