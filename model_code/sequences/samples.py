@@ -18,9 +18,10 @@ from model_code.sequences.settings import SequenceSettings
 from model_code.threads import in_threads
 
 _EVENTS = 1 << 17  # about as many at once: what is on the way to a result then stays in the processor's cache
-_BUCKET_BITS = 12  # of time: so many buckets that each fits into a cache, and not too many to write to
+_BUCKET = 1 << 14  # targets, of a stretch of time, about as many in each: they fit into a cache
+_BUCKET_BITS = 12  # of the number of buckets, at most: more would be too many to write to
 _MOST_RECORDS = 1 << 24  # of targets, 16 bytes each, on the way from the log to their samples
-_MOST_TIMES = 1 << (32 + _BUCKET_BITS)  # what is left of a time within its bucket fits into 32 bits
+_TIME_BITS = 32  # of a time within its bucket, at most
 
 
 def make_samples(
@@ -48,7 +49,7 @@ def make_samples(
     for part in PARTS:
         first, end = period(cuts, part)
         times = max(first, lowest), min(end - 1, highest)
-        fits = index is np.int32 and times[1] - times[0] < _MOST_TIMES and ready()
+        fits = index is np.int32 and times[1] - times[0] < 1 << (_BUCKET_BITS + _TIME_BITS) and ready()
         find = _targets_by_kernel if fits else _targets
         create = partial(_create, folder / part, index, settings.negative_block)
         samples[part] = find(timestamp, user_offsets, *times, settings.max_length, create)
@@ -97,8 +98,10 @@ def _targets_by_kernel(
 ) -> Samples:
     """Do as `_targets`: each target goes to its bucket of time, and each bucket is sorted in the cache."""
     ranges = user_ranges(user_offsets)
-    bits = max(0, (latest - earliest).bit_length() - _BUCKET_BITS)  # of time within a bucket
-    counts = np.zeros((len(ranges), 1 << _BUCKET_BITS), dtype=np.int64)
+    span = max(0, latest - earliest).bit_length()
+    bucket_bits = max(span - _TIME_BITS, min(_BUCKET_BITS, (len(timestamp) // _BUCKET).bit_length()))
+    bits = max(0, span - bucket_bits)  # of time within a bucket
+    counts = np.zeros((len(ranges), 1 << bucket_bits), dtype=np.int64)
 
     def collect(first: int, last: int, places: NDArray[np.int64], records: NDArray[np.int32] | int) -> None:
         def of_users(piece: int) -> None:
