@@ -39,6 +39,8 @@ def main() -> None:
     parser.add_argument("--memory", default="3GB", help="DuckDB's limit; what does not fit is spilled")
     parser.add_argument("--folder", type=Path, help="of the logs; default: a temporary one")
     options = parser.parse_args()
+    if options.runs < 1:
+        parser.error("--runs should be at least 1")
     print("| rows | stage | seconds | rows/s | peak MiB | to DuckDB alone |\n|--:|:--|--:|--:|--:|--:|")
     for millions in options.millions:
         with TemporaryDirectory(prefix="prepare-", dir=options.folder) as folder:

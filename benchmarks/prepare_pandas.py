@@ -20,7 +20,7 @@ FIRST_ID = 2  # after padding and unknown
 
 def prepare_in_pandas(raw: Path, settings: SequenceSettings, out: Path) -> None:
     """Write a log's event arrays and the samples of each part."""
-    out.mkdir()
+    out.mkdir(exist_ok=True)
     source = SourceSettings(path=str(raw), format="taobao").as_table()
     events = pd.read_csv(raw, header=None, names=list(source.header or ()))
     start, end = (moment // 1000 for moment in source.window.milliseconds() if moment)

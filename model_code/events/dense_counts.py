@@ -14,7 +14,7 @@ from model_code.events.parquet_files import number_range
 from model_code.kernels.library import call, ready
 from model_code.threads import in_threads
 
-_ROOM = 1 << 30  # bytes that the tables of all threads may take
+_ROOM = 1 << 30  # bytes that the tables of all threads, and what is made of them, may take
 
 
 def count_numbers(path: Path, column: str) -> pa.Table | None:
@@ -28,9 +28,9 @@ def count_numbers(path: Path, column: str) -> pa.Table | None:
     if metadata.schema.to_arrow_schema().field(column).type != pa.int64():
         return None
     low, size = number_range(metadata, column)
-    threads = min(torch.get_num_threads(), metadata.num_rows // size, _ROOM // (8 * size))
-
-    if not threads or not ready():
+    threads = min(torch.get_num_threads(), metadata.num_rows // size, metadata.num_row_groups)
+    threads = min(threads, _ROOM // (8 * size) - 3)
+    if threads < 1 or not ready():
         return None
     outside = np.zeros(threads, np.int64)
 
@@ -43,9 +43,10 @@ def count_numbers(path: Path, column: str) -> pa.Table | None:
                     call("count_numbers", len(chunk), chunk.to_numpy(), low, size, counts, outside[thread:])
         return counts
 
-    found = in_threads(count, range(threads))
+    counts, *others = in_threads(count, range(threads))
     if outside.any():  # the file says wrong things of itself
         return None
-    counts = np.sum(found, axis=0)
+    while others:  # each is freed once it is added
+        counts += others.pop()
     numbers = np.flatnonzero(counts)
     return pa.table({column: numbers + low, "events": counts[numbers]})

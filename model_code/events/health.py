@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from model_code.events.engine import EngineSettings, connect
 from model_code.events.parquet_files import read_parquet
+from model_code.events.successions import GAP_STARTS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -210,7 +211,7 @@ def _top_shares(counts: NDArray[np.int64], items: NDArray[np.int64]) -> dict[flo
 
 def _gaps(gaps: Table) -> dict[str, int]:
     pairs = {row["number"]: row["pairs"] for row in _rows(gaps)}
-    return {name: pairs.get(number, 0) for number, name in enumerate(GAPS)}
+    return {name: pairs.get(number, 0) for name, number in zip(GAPS, range(len(GAP_STARTS)), strict=True)}
 
 
 def _quarantine(quarantined: Table) -> tuple[QuarantineReason, ...]:

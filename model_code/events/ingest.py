@@ -147,7 +147,7 @@ def _id_types(found: Survey, source: SourceSettings, categories: Categories | No
 
 
 def _refuse_strange_items(source: SourceSettings, without_category: int, kept: int) -> None:
-    if source.categories and without_category == kept:
+    if source.categories and kept and without_category == kept:
         time = ", at the event's time" if source.categories.valid_from else ""
         raise IngestError(
             f"{source.categories.path}: no event's item is among its items{time}; check "

@@ -15,13 +15,14 @@ class LentMemory:
     """Lends to one thread at a time; what is lent may be let go of in any."""
 
     def __init__(self) -> None:
-        self._idle: list[bytearray] = []
+        self._idle: list[NDArray[np.uint8]] = []
 
     def lend(self, size: int) -> NDArray[np.uint8]:
         """Return (size,) bytes of any values, which are used again once no array refers to them."""
-        memory = self._idle.pop() if self._idle else bytearray()
+        memory = self._idle.pop() if self._idle else np.empty(0, np.uint8)
         if len(memory) < size:
-            memory = bytearray(size)
-        lent = np.frombuffer(memory, np.uint8, count=size)
+            memory = np.empty(size + size // 8, np.uint8)  # the next may be a little longer
+        # By way of `data`: what is cut of this one then refers to it, where it would to `memory` itself.
+        lent = np.frombuffer(memory.data, np.uint8, count=size)
         weakref.finalize(lent, self._idle.append, memory)
         return lent

@@ -14,7 +14,7 @@ from model_code.events.click_log import ClickLog
 from model_code.events.dense_counts import count_numbers
 from model_code.events.engine import EngineSettings, scratch_folder
 from model_code.events.stops import explaining_stops
-from model_code.events.successions import GAPS, follow
+from model_code.events.successions import GAPS_QUERY, follow
 
 _HOUR = 60 * 60 * 1000  # milliseconds
 _PARTS = ("raw", "kept", "quarantined", "duplicates", "filtered_behaviors")
@@ -30,7 +30,7 @@ def log_tables(log: ClickLog, engine: EngineSettings) -> Iterator[Path]:
 
     Args:
         log: the click log.
-        engine: how much of the machine to use.
+        engine: how much of the machine to use; counting without it takes as many threads as PyTorch has.
 
     Raises:
         IngestError: if the disk or the memory is full, here or while the tables are read.
@@ -44,11 +44,12 @@ def log_tables(log: ClickLog, engine: EngineSettings) -> Iterator[Path]:
             connection.execute(f"CREATE VIEW events AS SELECT * FROM {scan}")
             # Where users are in order, or ids close together, a pass tells what takes the engine far longer.
             found, items = follow(log.events), count_numbers(log.events, "item_id")
-            _create(connection, "users", found.users if found else _counted("user_id", "user_id"))
-            _create(connection, "items", items or _counted("item_id", "item_id"))
+            _create(connection, "users", _counted("user_id", "user_id") if found is None else found.users)
+            _create(connection, "items", _counted("item_id", "item_id") if items is None else items)
             _create(connection, "hours", _counted(f"floor(timestamp / {_HOUR})::BIGINT", "hour"))
             _create(connection, "days", _DAYS)
-            connection.execute(f"CREATE TABLE gaps AS {_source(connection, found.gaps if found else GAPS)}")
+            gaps = GAPS_QUERY if found is None else found.gaps
+            connection.execute(f"CREATE TABLE gaps AS {_source(connection, gaps)}")
             balance = log.balance
             connection.execute(_BALANCE, {part: getattr(balance, part) for part in _PARTS})
         yield tables
@@ -70,8 +71,8 @@ def _source(connection: duckdb.DuckDBPyConnection, rows: pa.Table | str) -> str:
     """A query for some rows."""
     if isinstance(rows, str):
         return rows
-    connection.register("found", rows)
-    return "FROM found"
+    connection.register("rows", rows)
+    return "FROM rows"
 
 
 _DAYS = """

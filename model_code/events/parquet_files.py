@@ -50,7 +50,7 @@ def read_parquet(connection: Backend, path: Path, *, file_row_number: bool = Fal
 
 def count_nulls(path: Path, column: str) -> int | None:
     """How many NULLs a column has, as its file says; None if it does not."""
-    metadata = parquet.ParquetFile(path).metadata
+    metadata = parquet.read_metadata(path)
     place = metadata.schema.names.index(column)
     found = [metadata.row_group(group).column(place).statistics for group in range(metadata.num_row_groups)]
     nulls = [known.null_count for known in found if known and known.has_null_count]
@@ -68,5 +68,5 @@ def number_range(metadata: parquet.FileMetaData, column: str) -> tuple[int, int]
 
 def count_rows(path: Path) -> int:
     """Rows of a file, from its footer."""
-    rows: int = parquet.ParquetFile(path).metadata.num_rows
+    rows: int = parquet.read_metadata(path).num_rows
     return rows

@@ -2,7 +2,8 @@
 
 The columns of most logs are whole numbers and short words. To split such a line, and to see that there is no
 more to it, takes a fraction of what it takes to make texts of all fields and to look at each of them. Lines
-that are otherwise, a few among many, go the way of all others; a log of which many are goes it whole.
+that are otherwise, a few among many, go the way of all others; a log of which many are goes it whole. So do
+behaviors of 32 bytes or more, and those after the first `MOST_WORDS`.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ def _decoded(staged: ibis.Table, lines: PlainLines) -> dict[str, Value]:
     """The texts that numbers stand for."""
     decoded: dict[str, Value] = {}
     if "file" in staged.columns:
-        decoded["file"] = ibis.array([str(path) for path in lines.paths])[staged.file]
+        decoded["file"] = ibis.literal([str(path) for path in lines.paths], "array<string>")[staged.file]
     if "behavior" in staged.columns:
         words = [(staged.behavior == number, word) for number, word in enumerate(lines.words)]
         decoded["behavior"] = ibis.cases(*words, else_=ibis.null(str)) if words else ibis.null(str)

@@ -16,7 +16,7 @@ from model_code.events.readers.reader import Layout
 from model_code.kernels import library
 
 PASSED_OVER, NUMBER, TEXT, WORD = range(4)  # as in plain_csv.c
-_TYPES = {NUMBER: pa.int64(), TEXT: pa.string_view(), WORD: pa.uint8()}
+_TYPES = {NUMBER: pa.int64(), TEXT: pa.string_view(), WORD: pa.uint8()}  # in order of the batches' columns
 _WORD_ROOM = 32  # as in plain_csv.c
 MOST_WORDS = 64
 _MOST_ODD = 4096  # lines of a block, and no more than one in `_ODD_SHARE` of them, or a few
@@ -44,6 +44,8 @@ class PlainLines:
     ) -> None:
         if layout.names is None:
             raise ValueError("the fields of a CSV line have no names of their own")
+        if len(known) > MOST_WORDS:
+            raise ValueError(f"{len(known)} behaviors are known, at most {MOST_WORDS} can be")
         self.paths, self._header_line = paths, layout.header_line
         canonical = {raw: name for name, raw in layout.columns.items()}
         names = [canonical.get(raw) for raw in layout.names]  # in file order
@@ -58,8 +60,8 @@ class PlainLines:
         self.schema = pa.schema(
             fixed | {name: _TYPES[kind] for kind, names in self._names.items() for name in names}
         )
-        self._known, self._words = np.array([len(known)]), _word_table(known)
-        self._given = known
+        self._known = known
+        self._word_table, self._word_count = _word_table(known), np.array([len(known)])
         self._memory = LentMemory()
         self.plain, self.complete = 0, False
         self.odd: list[pa.RecordBatch] = []
@@ -69,8 +71,8 @@ class PlainLines:
     @property
     def words(self) -> list[str]:
         """The behaviors known beforehand, and those that were found; complete at the end."""
-        found = self._words[len(self._given) : self._known[0]]
-        return [*self._given, *(word[1 : 1 + word[0]].tobytes().decode() for word in found)]
+        found = self._word_table[len(self._known) : self._word_count[0]]
+        return [*self._known, *(word[1 : 1 + word[0]].tobytes().decode() for word in found)]
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Read the files; stops early at what only the engine's own reader can judge."""
@@ -92,7 +94,7 @@ class PlainLines:
         self.complete = True
 
     def _split(self, block: NDArray[np.uint8], first_row: int, file: int) -> tuple[int, pa.RecordBatch]:
-        """How many lines a block has, and the plain ones."""
+        """How many lines a block has, and the plain ones; raises `_NotPlainError` if too many are not."""
         room = len(block) // (2 * len(self._kinds)) + 1
         many_numbers, many_texts, many_codes = map(len, self._names.values())
         row, numbers, record, texts, codes = self._arrays(
@@ -104,7 +106,7 @@ class PlainLines:
         )
         odd, odd_row = np.empty((_MOST_ODD, 2), np.int64), np.empty(_MOST_ODD, np.int64)
         counts = np.empty(3, np.int64)
-        words = (codes, MOST_WORDS, self._words, self._known)
+        words = (codes, MOST_WORDS, self._word_table, self._word_count)
         outputs = (room, numbers, texts, *words, record, row, _MOST_ODD, odd, odd_row, counts)
         library.call("read_plain_csv", block, len(block), len(self._kinds), self._kinds, *outputs)
         lines, plain, odds = counts.tolist()
@@ -114,13 +116,13 @@ class PlainLines:
         if odds:
             self._put_aside(block, odd[:odds], odd_row[:odds] + first_row, file)
         columns = [np.full(plain, file, np.int32), row[:plain], _views(record[:plain], block)]
-        columns += [one[:plain] for one in numbers]
-        columns += [_views(one[:plain], block) for one in texts]
-        columns += [one[:plain] for one in codes]
+        columns += [column[:plain] for column in numbers]
+        columns += [_views(column[:plain], block) for column in texts]
+        columns += [column[:plain] for column in codes]
         return lines, pa.RecordBatch.from_arrays(list(map(pa.array, columns)), schema=self.schema)
 
     def _arrays(self, *kinds: tuple[DTypeLike, tuple[int, ...]]) -> Iterator[NDArray]:
-        """Arrays of these types and shapes, the wider numbers first, in lent memory."""
+        """Arrays of these types and shapes in lent memory; wider numbers go first, so all are aligned."""
         sizes = [np.dtype(dtype).itemsize * int(np.prod(shape)) for dtype, shape in kinds]
         memory = self._memory.lend(sum(sizes))
         for (dtype, shape), size in zip(kinds, sizes, strict=True):
@@ -164,6 +166,7 @@ def _blocks(path: Path, header_line: bool) -> Iterator[NDArray[np.uint8]]:
     Raises:
         LongLineError: if a line is too long.
         _NotPlainError: if the header's end is that of another system.
+        EOFError, OSError, zlib.error: see `UNPACKING`.
     """
     feed = np.uint8(ord("\n"))
     for found in whole_lines(path, ends="\n"):

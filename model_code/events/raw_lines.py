@@ -68,13 +68,16 @@ class LongLineError(Exception):
 def whole_lines(path: Path, ends: str) -> Iterator[NDArray[np.uint8]]:
     """A file's bytes but for a byte order mark at the start, many lines at once, read or unpacked ahead.
 
+    The memory of what is returned is used again once no array refers to it.
+
     Args:
         path: the file.
         ends: a line feed, or that and the return, which are then line ends alone and together. What follows
             the last one comes at the end, if it is not empty.
 
     Raises:
-        LongLineError: of a line without an end within so many bytes.
+        LongLineError: of a line without an end within so many bytes, give or take `CHUNK`.
+        EOFError, OSError, zlib.error: see `UNPACKING`.
     """
     blocks = _blocks(path, ends)
     with ThreadPoolExecutor(1) as pool:
@@ -119,15 +122,28 @@ def _after_last_end(block: NDArray[np.uint8], ends: str) -> int:
 
 def _lines(block: NDArray[np.uint8]) -> tuple[int, int]:
     """Lines of a block, and those that hold more than white space."""
-    if library.ready():
-        counts = np.empty(2, np.int64)
-        library.call("count_line_ends", block, len(block), counts)
-        feeds, unclear = counts.tolist()
-        if not unclear:
-            lines = feeds + int(block[-1] != ord("\n"))
-            return lines, lines
+    count_ends = _count_ends_by_kernel if library.ready() else _count_ends
+    feeds, unclear = count_ends(block)
+    if not unclear:
+        lines = feeds + int(block[-1] != ord("\n"))
+        return lines, lines
     found = block.tobytes().splitlines()
     return len(found), sum(map(bool, map(bytes.strip, found)))
+
+
+def _count_ends(block: NDArray[np.uint8]) -> tuple[int, bool]:
+    """Line feeds, and whether a line starts with white space or a return stands without a line feed."""
+    feeds, low, returns = block == ord("\n"), block <= ord(" "), block == ord("\r")
+    blank = low[0] or (low[1:] & feeds[:-1]).any()
+    return int(np.count_nonzero(feeds)), bool(blank or returns[-1] or (returns[:-1] & ~feeds[1:]).any())
+
+
+def _count_ends_by_kernel(block: NDArray[np.uint8]) -> tuple[int, bool]:
+    """The same."""
+    counts = np.empty(2, np.int64)
+    library.call("count_line_ends", block, len(block), counts)
+    feeds, unclear = counts.tolist()
+    return feeds, bool(unclear)
 
 
 def cut_error(path: Path, error: Exception) -> IngestError:

@@ -16,9 +16,10 @@ from model_code.threads import in_threads
 
 # Where bins of gaps start, in milliseconds; each goes up to the next.
 GAP_STARTS = (0, 1, 60_000, 600_000, 3_600_000, 21_600_000, 86_400_000, 604_800_000, 2_592_000_000)
+_ROOM = 1 << 28  # bytes of users: a few times as much is taken
 _BIN = " + ".join(f"(gap >= {start})::BIGINT" for start in GAP_STARTS[1:])
-# Those of a log in any order, in SQL.
-GAPS = f"""
+# The gaps of a log in any order, in SQL.
+GAPS_QUERY = f"""
     SELECT {_BIN} AS number, count(*) AS pairs
     FROM (SELECT timestamp - lag(timestamp) OVER (PARTITION BY user_id ORDER BY timestamp) AS gap
           FROM events WHERE user_id IS NOT NULL AND timestamp IS NOT NULL)
@@ -52,18 +53,26 @@ def follow(path: Path) -> Successions | None:
     """Follow the events of a Parquet file that are in order of ``user_id`` and ``timestamp``.
 
     Returns:
-        What they tell; None if they are in another order, there is none, or one lacks its user or its time.
+        What they tell; None if they are in another order, there is none, one lacks its user or its time, or
+        the users are more than should be held in memory.
     """
     metadata = pq.read_metadata(path)
     if not metadata.num_rows or metadata.schema.to_arrow_schema().field("timestamp").type != pa.int64():
         return None
 
+    groups = [group for group in range(metadata.num_row_groups) if metadata.row_group(group).num_rows]
+    held = np.zeros(metadata.num_row_groups, np.int64)  # bytes
+
     def read(group: int) -> _Part | None:
+        if held.sum() > _ROOM:
+            return None
         with pq.ParquetFile(path, metadata=metadata) as file:
             rows = file.read_row_group(group, ["user_id", "timestamp"], use_threads=False)
-        return _part(rows["user_id"].combine_chunks(), rows["timestamp"].combine_chunks())
+        part = _part(rows["user_id"].combine_chunks(), rows["timestamp"].combine_chunks())
+        held[group] = part.users.nbytes + part.events.nbytes if part else 0
+        return part
 
-    parts = in_threads(read, range(metadata.num_row_groups))
+    parts = in_threads(read, groups)
     complete = [part for part in parts if part is not None]
     return _joined(complete) if len(complete) == len(parts) else None
 
@@ -74,7 +83,7 @@ def _part(users: pa.Array, times: pa.Array) -> _Part | None:
     time = times.to_numpy()
     same = _alike(users)
     gap = np.diff(time)[same]
-    if (gap < 0).any():
+    if (same & (time[1:] < time[:-1])).any() or (gap < 0).any():  # too far apart for 64 bits
         return None
     starts = np.concatenate([[0], np.flatnonzero(~same) + 1])
     events = np.diff(starts, append=len(time))
@@ -108,9 +117,10 @@ def _joined(parts: list[_Part]) -> Successions | None:
         place += len(before.users)
         if users[place - 1] == users[place]:
             begins[place] = False
-            if after.first < before.last:
+            gap = after.first - before.last
+            if not 0 <= gap < 2**63:
                 return None
-            gaps += _binned(np.array([after.first - before.last]))
+            gaps += _binned(np.array([gap]))
     users = users.filter(pa.array(begins))
     if not pc.all(pc.less(users[:-1], users[1:]), min_count=0).as_py():
         return None

@@ -71,15 +71,17 @@ def survey(staged: ibis.Table, scan: Scan, source: SourceSettings) -> Survey:
     optional = [name for name in OPTIONAL if name in staged.columns]
     time = staged.timestamp
     # A question at a time: an engine then passes over what a file's statistics rule out.
+    texts = {name for name in ids if _there_is(staged.filter(kept, staged[name].notnull()))}
     return Survey(
         reasons=_reasons(staged, scan),
         passed=_count(staged.filter(passed)),
         wanted=_there_is(staged.filter(kept)),
-        id_types={
-            name: id_type(source.ids, not _there_is(staged.filter(kept, staged[name].notnull())))
+        id_types={name: id_type(source.ids, name not in texts) for name in ids},
+        numbers=tuple(
+            name
             for name in ids
-        },
-        numbers=tuple(name for name in ids if not _there_is(staged.filter(passed, staged[name].notnull()))),
+            if name not in texts and not _there_is(staged.filter(passed, staged[name].notnull()))
+        ),
         empty=tuple(name for name in optional if not _there_is(staged.filter(~_is_empty(staged, name)))),
         timed=_count(staged.filter(time.notnull())),
         early=_count(staged.filter(time < EARLY)),

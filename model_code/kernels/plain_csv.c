@@ -63,7 +63,7 @@ void read_plain_csv(const uint8_t *text, int64_t size, int64_t fields, const int
                     int64_t *counts) {
     int64_t at = 0, line = 0, plain = 0, odds = 0;
     for (; at < size; line++) {
-        const int64_t start = at;
+        const int64_t start = at, words_before = *known;
         int64_t *number = numbers + plain;
         int32_t *seen = texts + 4 * plain;
         uint8_t *code = codes + plain;
@@ -94,6 +94,7 @@ void read_plain_csv(const uint8_t *text, int64_t size, int64_t fields, const int
             row[plain++] = line;
             continue;
         }
+        *known = words_before;
         at = (const uint8_t *)memchr(text + start, '\n', size - start) - text + 1;
         if (odds == most_odd) {
             odds = -1;

@@ -172,7 +172,7 @@ def _count_parts(events: pa.RecordBatch, cuts: Mapping[str, int], path: Path) ->
     if len(wrong):
         held, meant = (dict(enumerate(PARTS)).get(int(one[wrong[0]])) for one in (part, right))
         raise ValueError(
-            f"{path}: part {held} holds the timestamp {time[wrong[0]]}, one of {meant} by the cuts in "
+            f"{path}: an event at {time[wrong[0]]} is in {held or 'no part'}, but in {meant} by the cuts in "
             "manifest.json; split the log again"
         )
     return np.bincount(part, minlength=len(PARTS))

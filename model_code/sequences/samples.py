@@ -113,7 +113,7 @@ def _targets_by_kernel(
     collect(earliest, latest, counts, 0)
     samples = create(int(counts.sum()))
     rounds = _rounds(counts.sum(axis=0))
-    spare = np.empty((max(len(rows) for _, rows in rounds), 4), dtype=np.int32)
+    spare = np.empty((max((len(rows) for _, rows in rounds), default=0), 4), dtype=np.int32)
     for buckets, rows in rounds:
         # Each range of users has places of its own in each bucket: no thread waits, and their order is kept.
         own = counts[:, buckets.start : buckets.stop]
@@ -129,7 +129,7 @@ def _rounds(sizes: NDArray[np.int64]) -> list[tuple[range, range]]:
     """Cut buckets of so many records into runs of which each has few enough; the runs, and their records."""
     ends = np.cumsum(sizes)
     rounds, bucket, record = [], 0, 0
-    while bucket < len(ends):
+    while record < ends[-1]:
         end = max(bucket + 1, int(np.searchsorted(ends, record + _MOST_RECORDS, side="right")))
         rounds.append((range(bucket, end), range(record, int(ends[end - 1]))))
         bucket, record = end, int(ends[end - 1])

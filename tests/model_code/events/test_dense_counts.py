@@ -41,3 +41,10 @@ def test_a_file_that_says_wrong_things_of_itself_is_left_alone(tmp_path, monkeyp
     pq.write_table(pa.table({"n": [1, 2, 3, 1]}), tmp_path / "a.parquet")
     monkeypatch.setattr("model_code.events.dense_counts.number_range", lambda *_: (1, 2))
     assert count_numbers(tmp_path / "a.parquet", "n") is None
+
+
+def test_tables_that_would_take_too_much_memory_are_not_made(tmp_path, monkeypatch):
+    pq.write_table(pa.table({"n": [1, 2, 3, 1]}), tmp_path / "a.parquet")
+    assert count_numbers(tmp_path / "a.parquet", "n").num_rows == 3
+    monkeypatch.setattr("model_code.events.dense_counts._ROOM", 3 * 8 * 3)
+    assert count_numbers(tmp_path / "a.parquet", "n") is None

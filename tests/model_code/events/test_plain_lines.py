@@ -149,6 +149,27 @@ def test_words_are_counted_and_those_known_come_first(tmp_path):
     assert numbers == [4, 3, 4, 5]
 
 
+def test_lines_that_are_odd_add_no_words(tmp_path):
+    (tmp_path / "a.csv").write_text('1,a,pv,2\n1,a,x\n1,a,y,z\n1,a,v"w,2\n1,a,buy,2\n')
+    lines = PlainLines([tmp_path / "a.csv"], LAYOUT, (), ["pv"])
+    assert sum(len(batch) for batch in lines.batches()) == 2
+    assert lines.words == ["pv", "buy"]
+    with pytest.raises(ValueError, match="65 behaviors are known, at most 64"):
+        PlainLines([tmp_path / "a.csv"], LAYOUT, (), [str(number) for number in range(MOST_WORDS + 1)])
+
+
+def test_batches_stay_as_they_are_while_others_are_read(tmp_path, monkeypatch):
+    monkeypatch.setattr("model_code.events.raw_lines.CHUNK", 100)
+    rows = [f"{number},{'x' * (number % 40)}y,b,{number * 7}" for number in range(400)]
+    (tmp_path / "a.csv").write_text("\n".join(rows))
+    lines = PlainLines(
+        [tmp_path / "a.csv"], Layout({**COLUMNS, "item_id": "x"}, LAYOUT.names, False), {"item_id"}, ()
+    )
+    found = [row for batch in list(lines.batches()) for row in batch.to_pylist()]
+    assert [row["record"] for row in found] == rows
+    assert [f"{row['user_id']},{row['item_id']},b,{row['timestamp']}" for row in found] == rows
+
+
 def test_lines_of_one_word_too_many_are_odd(tmp_path):
     words = [f"w{number}" for number in range(MOST_WORDS + 1)]
     (tmp_path / "a.csv").write_text("".join(f"1,a,{word},2\n" for word in words))

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from model_code.events import successions
 from model_code.events.successions import GAP_STARTS, Successions, follow
 
 INT64 = pa.int64()
@@ -53,6 +54,8 @@ def test_equals_a_plain_walk(tmp_path_factory, events, group_rows, as_text):
         [(1, 0), (None, 0)],
         [(1, 0), (1, None)],
         [(1, -(2**63)), (1, 2**63 - 1)],  # so far apart that 64 bits do not hold it
+        [(1, 2**63 - 1), (1, -(2**63))],
+        [(1, -(2**63)), *[(1, -(2**63))] * 2, (1, 2**63 - 1)],  # in another row group
     ],
 )
 def test_what_is_not_in_order_is_left_alone(tmp_path, events):
@@ -62,3 +65,19 @@ def test_what_is_not_in_order_is_left_alone(tmp_path, events):
 def test_times_that_are_no_whole_numbers_are_left_alone(tmp_path):
     pq.write_table(pa.table({"user_id": [1], "timestamp": [0.5]}), tmp_path / "events.parquet")
     assert follow(tmp_path / "events.parquet") is None
+
+
+def test_a_row_group_may_be_empty(tmp_path):
+    table = pa.table({"user_id": [1, 1], "timestamp": [0, 5]})
+    with pq.ParquetWriter(tmp_path / "events.parquet", table.schema) as writer:
+        for part in (table[:0], table, table[:0]):
+            writer.write_table(part)
+    assert pq.read_metadata(tmp_path / "events.parquet").num_row_groups == 3
+    assert follow(tmp_path / "events.parquet").users.to_pylist() == [{"user_id": 1, "events": 2}]
+
+
+def test_too_many_users_are_left_alone(tmp_path, monkeypatch):
+    events = [(user, 0) for user in range(100)]
+    assert followed(tmp_path / "events.parquet", events) is not None
+    monkeypatch.setattr(successions, "_ROOM", 100)
+    assert followed(tmp_path / "events.parquet", events) is None

@@ -52,6 +52,7 @@ def test_samples_equal_loops(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(samples, "_EVENTS", at_once)
         patch.setattr(samples, "_MOST_RECORDS", at_once)
+        patch.setattr(samples, "_BUCKET", at_once)
         patch.setenv(SWITCH, switch)
         with tempfile.TemporaryDirectory() as folder:
             made = make_samples(timestamp, offsets, named, SequenceSettings(max_length=length), Path(folder))
@@ -66,7 +67,11 @@ def test_samples_equal_loops(
 
 @pytest.mark.skipif(not ready(), reason="no kernels on this machine")
 @pytest.mark.parametrize("earliest", [0, -(2**63)])
-def test_the_kernel_finds_what_numpy_does(earliest: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize("most", [1000, samples._MOST_RECORDS])
+def test_the_kernel_finds_what_numpy_does(
+    earliest: int, most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(samples, "_MOST_RECORDS", most)
     r = np.random.default_rng(0)
     counts = r.integers(1, 200, 2000)
     timestamp = np.concatenate(
@@ -82,6 +87,19 @@ def test_the_kernel_finds_what_numpy_does(earliest: int, tmp_path: Path) -> None
             find(*log, *period, 9, lambda count, create=create: create(np.array([0, count])))
             made.append({path.name: path.read_bytes() for path in folder.iterdir()})
         assert made[0] == made[1]
+
+
+def test_rounds_hold_all_buckets_with_records(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(samples, "_MOST_RECORDS", 10)
+    found = samples._rounds(np.array([0, 5, 5, 0, 99, 1, 0, 9, 1, 0, 0]))
+    assert found == [
+        (range(4), range(10)),
+        (range(4, 5), range(10, 109)),
+        (range(5, 8), range(109, 119)),
+        (range(8, 11), range(119, 120)),
+    ]
+    assert samples._rounds(np.array([3, 99, 0, 0])) == [(range(1), range(3)), (range(1, 2), range(3, 102))]
+    assert samples._rounds(np.array([0, 0])) == []
 
 
 def test_indices_are_as_wide_as_the_log_needs() -> None:
