@@ -53,7 +53,12 @@ def assert_same_course(first, second, tolerance=2e-4):
             assert one[name] == pytest.approx(other[name], abs=tolerance), name
 
 
-@pytest.mark.parametrize("name", ["deminet", "din", "dmin"])
+SLOW = pytest.mark.slow  # each starts two processes more
+
+
+@pytest.mark.parametrize(
+    "name", ["deminet", pytest.param("din", marks=SLOW), pytest.param("dmin", marks=SLOW)]
+)
 def test_two_processes_train_what_one_trains(data_folder, tmp_path, name):
     bundles = [
         train_small(
